@@ -1,0 +1,1 @@
+"""The Slicer panel: slicer, qt, vtk, numpy and NeuroTriageLib.core. Never torch."""

@@ -1,0 +1,53 @@
+"""Finding codes: their names, colours and SNOMED CT terminology, one literal table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+ANY = "any"
+"""The combined finding: any acute intracranial hemorrhage."""
+
+CT_HEMORRHAGE_CODES = ("IPH", "IVH", "SDH", "EDH", "SAH")
+"""Hemorrhage types in label order: voxel value n in a label map is CT_HEMORRHAGE_CODES[n - 1]."""
+
+
+@dataclass(frozen=True)
+class FindingCode:
+    """One finding's names and codes.
+
+    Args:
+        code: our short code.
+        name: name shown to a reader.
+        color_rgb: 0-1, the segment's colour in every output.
+        snomed_type: (code value, meaning) in SNOMED CT ("SCT").
+    """
+
+    code: str
+    name: str
+    color_rgb: tuple[float, float, float]
+    snomed_type: tuple[str, str]
+
+    def slicer_terminology_entry(self) -> str:
+        """The segment tag "TerminologyEntry" in Slicer's serialised form."""
+        value, meaning = self.snomed_type
+        return (
+            "Segmentation category and type - DICOM master list"
+            "~SCT^49755003^Morphologically Altered Structure"
+            f"~SCT^{value}^{meaning}~^^"
+            "~Anatomic codes - DICOM master list~SCT^12738006^Brain~^^"
+        )
+
+
+FINDING_CODES: dict[str, FindingCode] = {
+    entry.code: entry
+    for entry in (
+        FindingCode("any", "Intracranial hemorrhage", (0.90, 0.10, 0.10), ("1386000", "Intracranial hemorrhage")),
+        FindingCode("IPH", "Intraparenchymal hemorrhage", (0.89, 0.10, 0.11), ("274100004", "Cerebral hemorrhage")),
+        FindingCode(
+            "IVH", "Intraventricular hemorrhage", (1.00, 0.50, 0.00), ("23276006", "Intraventricular hemorrhage")
+        ),
+        FindingCode("SDH", "Subdural hemorrhage", (0.20, 0.63, 0.17), ("35486000", "Subdural hemorrhage")),
+        FindingCode("EDH", "Epidural hemorrhage", (0.12, 0.47, 0.71), ("82999001", "Epidural hemorrhage")),
+        FindingCode("SAH", "Subarachnoid hemorrhage", (0.65, 0.34, 0.84), ("21454007", "Subarachnoid hemorrhage")),
+    )
+}

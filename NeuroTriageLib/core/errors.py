@@ -1,0 +1,65 @@
+"""Errors that a user can act on: what happened, where, and what to do next."""
+
+from __future__ import annotations
+
+
+class NeuroTriageError(Exception):
+    """Base of all errors that are shown to a user as one message.
+
+    Args:
+        what: what is wrong, one plain sentence without a patient's name or ID.
+        where: the file, series or setting concerned ("" when there is none).
+        next_step: what the user can do about it ("" when nothing helps).
+    """
+
+    exit_code = 1
+
+    def __init__(self, what: str, *, where: str = "", next_step: str = "") -> None:
+        self.what, self.where, self.next_step = what, str(where), next_step
+        super().__init__(self.message())
+
+    def message(self) -> str:
+        """The whole message on one line: ``what [where] next step``."""
+        where = f" [{self.where}]" if self.where else ""
+        next_step = f" {self.next_step}" if self.next_step else ""
+        return f"{self.what}{where}{next_step}"
+
+
+class ConfigError(NeuroTriageError):
+    """A wrong option, an unknown key, a setting out of its range: how the program was called."""
+
+    exit_code = 2
+
+
+class InputError(NeuroTriageError):
+    """An input that cannot be read: missing, truncated, not an image, no rights."""
+
+    exit_code = 3
+
+
+class DicomError(InputError):
+    """DICOM that cannot be understood: no pixel data, mixed patients, undecodable frames."""
+
+
+class GeometryError(InputError):
+    """Voxels whose place in the patient cannot be known."""
+
+
+class SeriesSelectionError(NeuroTriageError):
+    """A readable study without a suitable series: the program could not look."""
+
+    exit_code = 4
+
+
+class ModelError(NeuroTriageError):
+    """A model pack that is missing, damaged or made for something else."""
+
+    exit_code = 5
+
+
+class OutputError(NeuroTriageError):
+    """A result that cannot be written: no rights, full disk, something already there."""
+
+
+class Cancelled(NeuroTriageError):
+    """The user cancelled; nothing was written."""

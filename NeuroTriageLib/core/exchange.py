@@ -1,0 +1,120 @@
+"""Exams on their way between processes: one folder with exam.json and arrays.npz, numpy and JSON only.
+
+The worker and the command line write it, the panel and the scene writer read it; it is no format for users.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .errors import InputError
+from .findings import Abc2, ExamResult, Finding, ModelIdentity, QualityFlag, Reading, SeriesJudgement
+from .geometry import SliceGrid
+from .volume import Volume
+
+EXAM_FILE = "exam.json"
+ARRAYS_FILE = "arrays.npz"
+
+
+def save_volume(volume: Volume, folder: Path) -> None:
+    """Write one volume as an exchange folder (created if needed)."""
+    _write(folder, {"volume": _volume_to_json(volume)}, {"volume": volume.array_kji})
+
+
+def load_volume(folder: Path) -> Volume:
+    """Read what save_volume or save_exam wrote. Raises InputError when it is not there or damaged."""
+    document, arrays = _read(folder)
+    return _volume_from_json(document["volume"], arrays["volume"])
+
+
+def save_exam(result: ExamResult, folder: Path) -> None:
+    """Write a whole exam, images included, as an exchange folder (created if needed)."""
+    arrays = {"volume": result.volume.array_kji}
+    readings = []
+    for number, reading in enumerate(result.readings):
+        arrays[f"label{number}"] = reading.label_kji
+        arrays[f"heatmap{number}"] = reading.heatmap_kji
+        values = {f.name: getattr(reading, f.name) for f in dataclasses.fields(reading)}
+        del values["label_kji"], values["heatmap_kji"]
+        values["model"] = dataclasses.asdict(reading.model)
+        values["slice_probability"] = {code: list(map(float, p)) for code, p in reading.slice_probability.items()}
+        readings.append(values)
+    document = {
+        "volume": _volume_to_json(result.volume),
+        "readings": readings,
+        "judgements": [dataclasses.asdict(item) for item in result.judgements],
+        "quality": [dataclasses.asdict(item) for item in result.quality],
+        "findings": [dataclasses.asdict(item) for item in result.findings],
+        "abc2": [dataclasses.asdict(item) for item in result.abc2],
+    }
+    for name in ("input", "study_instance_uid", "device", "timings_s"):
+        document[name] = getattr(result, name)
+    _write(folder, document, arrays)
+
+
+def load_exam(folder: Path) -> ExamResult:
+    """Read what save_exam wrote. Raises InputError when it is not there or damaged."""
+    document, arrays = _read(folder)
+    readings = []
+    for number, values in enumerate(document["readings"]):
+        values["codes"] = tuple(values["codes"])
+        values["model"] = ModelIdentity(**values["model"])
+        values["slice_probability"] = {code: np.asarray(p) for code, p in values["slice_probability"].items()}
+        readings.append(Reading(label_kji=arrays[f"label{number}"], heatmap_kji=arrays[f"heatmap{number}"], **values))
+    return ExamResult(
+        volume=_volume_from_json(document["volume"], arrays["volume"]),
+        input=document["input"],
+        study_instance_uid=document["study_instance_uid"],
+        judgements=tuple(SeriesJudgement(**_tuples(item)) for item in document["judgements"]),
+        quality=tuple(QualityFlag(**item) for item in document["quality"]),
+        readings=tuple(readings),
+        findings=tuple(Finding(**item) for item in document["findings"]),
+        abc2=tuple(Abc2(**_tuples(item)) for item in document["abc2"]),
+        device=document["device"],
+        timings_s=document["timings_s"],
+    )
+
+
+def _tuples(values: dict[str, Any]) -> dict[str, Any]:
+    """JSON lists back to the tuples they were (nested)."""
+    return {key: _tuple(value) for key, value in values.items()}
+
+
+def _tuple(value: Any) -> Any:
+    return tuple(_tuple(item) for item in value) if isinstance(value, list) else value
+
+
+def _volume_to_json(volume: Volume) -> dict[str, Any]:
+    return {
+        "grid": volume.grid.to_json(),
+        "modality": volume.modality,
+        "series_instance_uid": volume.series_instance_uid,
+        "sop_instance_uids": list(volume.sop_instance_uids),
+        "frame_numbers": list(volume.frame_numbers),
+        "source": volume.source,
+    }
+
+
+def _volume_from_json(values: dict[str, Any], array_kji: np.ndarray) -> Volume:
+    return Volume(array_kji=array_kji, grid=SliceGrid.from_json(values.pop("grid")), **_tuples(values))
+
+
+def _write(folder: Path, document: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ARRAYS_FILE).open("wb") as stream:
+        np.savez(stream, **arrays)  # type: ignore[arg-type]
+    (folder / EXAM_FILE).write_text(json.dumps(document), encoding="utf-8")
+
+
+def _read(folder: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    try:
+        document = json.loads((folder / EXAM_FILE).read_text(encoding="utf-8"))
+        with np.load(folder / ARRAYS_FILE, allow_pickle=False) as arrays:
+            return document, dict(arrays)
+    except (OSError, ValueError) as error:
+        raise InputError(f"An exchanged exam cannot be read: {error}.", where=str(folder)) from error

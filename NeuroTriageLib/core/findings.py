@@ -1,0 +1,185 @@
+"""What a system says about an exam (Reading) and what the reader is told (Finding, ExamResult)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from .geometry import SliceGrid
+from .volume import Volume
+
+Status = Literal["found", "not_found", "could_not_look"]
+SizeClass = Literal["large", "medium", "small", "punctate"]
+
+
+@dataclass(frozen=True)
+class ModelIdentity:
+    """Which weights spoke: pack name, its version and the SHA-256 of its weights file."""
+
+    name: str
+    version: str
+    sha256: str
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """One system's answer, on the voxels of the source series.
+
+    Args:
+        system: catalog key, for instance "kuo2019".
+        codes: codes of the types in label order: voxel value n of label_kji is codes[n - 1].
+        probability: code -> calibrated exam probability 0-1, for "any" and each type.
+        threshold: code -> the operating point that probability is compared with (present when >=).
+        slice_probability: code -> (K,) the uncalibrated score of each source slice, 0-1.
+        label_kji: (K, J, I) uint8, 0 where nothing was found; holds only types that are present.
+        heatmap_kji: (K, J, I) float16, probability 0-1 of any hemorrhage at each voxel.
+        model: the weights that were used.
+        timings_s: stage name -> seconds.
+    """
+
+    system: str
+    codes: tuple[str, ...]
+    probability: dict[str, float]
+    threshold: dict[str, float]
+    slice_probability: dict[str, np.ndarray]
+    label_kji: np.ndarray
+    heatmap_kji: np.ndarray
+    model: ModelIdentity
+    timings_s: dict[str, float] = field(default_factory=dict)
+
+    def is_present(self, code: str) -> bool:
+        """True when the exam probability of the code reaches its threshold."""
+        return self.probability[code] >= self.threshold[code]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the answer.
+
+    Args:
+        code: "any" or a hemorrhage type.
+        system: who says so.
+        status: "could_not_look" is not a negative; then reason says why and every number is None.
+        probability, threshold: calibrated, 0-1.
+        volume_ml: sum of the mask's voxel volumes; 0.0 when not found.
+        components: number of 26-connected parts of the mask.
+        key_slice: index k (from 0) of the slice to look at first; None when not found.
+        size_class: large > 25 mL, medium 5-25, small 0.01-5, punctate < 0.01 (Chang 2018); None without a mask.
+        reason: why it could not be looked at, "" otherwise.
+    """
+
+    code: str
+    system: str
+    status: Status
+    probability: float | None = None
+    threshold: float | None = None
+    volume_ml: float | None = None
+    components: int | None = None
+    key_slice: int | None = None
+    size_class: SizeClass | None = None
+    reason: str = ""
+
+    @property
+    def present(self) -> bool | None:
+        """True, False, or None when it could not be looked at."""
+        return None if self.status == "could_not_look" else self.status == "found"
+
+
+@dataclass(frozen=True)
+class Abc2:
+    """The ward's ABC/2 estimate beside the voxel volume (Kwak 1983; Kothari 1996), with its end points.
+
+    Args:
+        code: finding measured.
+        a_mm, b_mm: largest diameter on the slice with the largest area, and the largest one perpendicular to it.
+        c_mm: craniocaudal extent, slices graded by area (> 75 % of the largest 1, 25-75 % 0.5, below 0).
+        volume_ml: A x B x C / 2.
+        voxel_volume_ml: the mask's own volume.
+        percent_off: 100 x (ABC/2 - voxel) / voxel.
+        key_slice: slice of A and B.
+        a_ends_lps_mm, b_ends_lps_mm: two LPS points each.
+        caveat: a sentence where the formula is known to fail, "" otherwise.
+    """
+
+    code: str
+    a_mm: float
+    b_mm: float
+    c_mm: float
+    volume_ml: float
+    voxel_volume_ml: float
+    percent_off: float
+    key_slice: int
+    a_ends_lps_mm: tuple[tuple[float, float, float], tuple[float, float, float]]
+    b_ends_lps_mm: tuple[tuple[float, float, float], tuple[float, float, float]]
+    caveat: str = ""
+
+
+@dataclass(frozen=True)
+class QualityFlag:
+    """Something about the images that a reader must know.
+
+    Args:
+        code: "tilt", "thick_slices", "thin_slices", "gap", "uneven_spacing", "overlap", "incomplete_coverage",
+            "noise", "metal", "duplicate_slices", "lossy_compression", ...
+        message: one plain sentence with its figure.
+        value: the figure itself, None when there is none.
+    """
+
+    code: str
+    message: str
+    value: float | None = None
+
+
+@dataclass(frozen=True)
+class SeriesJudgement:
+    """Why a series was chosen or rejected.
+
+    Args:
+        series_instance_uid, description, modality: which series.
+        instance_count: number of its instances.
+        chosen: True for the one that is read.
+        reasons: plain sentences, at least one.
+    """
+
+    series_instance_uid: str
+    description: str
+    modality: str
+    instance_count: int
+    chosen: bool
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class ExamResult:
+    """Everything that the outputs write; none of them computes anything more.
+
+    Args:
+        volume: the series that was read.
+        input: how the user named the input (path as given).
+        study_instance_uid: UID of the study ("" when unknown).
+        judgements: chosen and rejected series.
+        quality: flags, in the order of importance.
+        readings: one per system.
+        findings: the answer, "any" first, then the types.
+        abc2: one per type with a mask.
+        device: "cpu" or "cuda: NAME".
+        timings_s: stage name -> seconds.
+    """
+
+    volume: Volume
+    input: str
+    study_instance_uid: str
+    judgements: tuple[SeriesJudgement, ...]
+    quality: tuple[QualityFlag, ...]
+    readings: tuple[Reading, ...]
+    findings: tuple[Finding, ...]
+    abc2: tuple[Abc2, ...]
+    device: str
+    timings_s: dict[str, float]
+
+    @property
+    def grid(self) -> SliceGrid:
+        """The source grid that every mask and heatmap lies on."""
+        return self.volume.grid

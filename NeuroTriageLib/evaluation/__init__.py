@@ -1,0 +1,1 @@
+"""Tables of the papers, with bootstrap intervals."""

@@ -1,0 +1,1 @@
+"""Numbers about masks: millilitres, components, ABC/2."""

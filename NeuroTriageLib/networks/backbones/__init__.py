@@ -1,0 +1,1 @@
+"""Feature extractors that the systems' networks are built on."""

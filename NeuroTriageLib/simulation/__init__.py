@@ -1,0 +1,1 @@
+"""Simulated exams with exact truth, grown from head label maps."""

@@ -1,0 +1,1 @@
+"""Training: sampling, loop, checkpoints, model packs."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
+from typing import Any
 
 from ..core.codes import CT_HEMORRHAGE_CODES
+from ..core.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,46 @@ class Kuo2019Config:
     patch_size: int = 240  # Kuo 2018 preprint arXiv 1806.03265, best near 240 of 512
     patch_overlap: float = 2 / 3  # Kuo 2019, Methods
     pixel_threshold: float = 0.5  # Kuo 2019, figure 5
+
+    def __post_init__(self) -> None:
+        if self.image_size % 8 or self.patch_size % 8 or not 0 < self.patch_size <= self.image_size:
+            raise ConfigError("image_size and patch_size must be multiples of 8, patch_size at most image_size.")
+        if self.slices < 1 or self.slices % 2 == 0:
+            raise ConfigError("slices must be odd: a slice and as many neighbours on both sides.")
+        if not (self.width > 0 and self.pixel_spacing_mm > 0 and self.slab_mm > 0):
+            raise ConfigError("width, pixel_spacing_mm and slab_mm must be positive.")
+        if not (0 <= self.patch_overlap < 1 and 0 < self.pixel_threshold < 1):
+            raise ConfigError("patch_overlap must lie in 0-1 (1 excluded), pixel_threshold between 0 and 1.")
+        if self.window_hu[0] >= self.window_hu[1]:
+            raise ConfigError("window_hu must hold a lower and a higher value.")
+
+    @property
+    def patch_stride(self) -> int:
+        """Step between neighbouring patches in pixels, a multiple of 8 (patch_size 120, overlap 2/3: 40)."""
+        return max(8, round(self.patch_size * (1 - self.patch_overlap) / 8) * 8)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for pack.json."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Kuo2019Config:
+        """The inverse of to_json. Raises ConfigError for an unknown or missing key or a value of the wrong kind."""
+        names = {entry.name for entry in dataclasses.fields(cls)}
+        if values.keys() != names:
+            wrong = sorted(values.keys() ^ names)
+            raise ConfigError(f"Settings of kuo2019 that are unknown or missing: {', '.join(wrong)}.")
+        try:
+            low, high = (float(hu) for hu in values["window_hu"])
+            integers = {key: int(values[key]) for key in ("slices", "image_size", "patch_size")}
+            floats = {
+                key: float(values[key])
+                for key in ("width", "pixel_spacing_mm", "slab_mm", "patch_overlap", "pixel_threshold")
+            }
+            codes = tuple(map(str, values["codes"]))
+        except (TypeError, ValueError) as error:
+            raise ConfigError(f"A setting of kuo2019 is of the wrong kind: {error}.") from error
+        return cls(codes=codes, window_hu=(low, high), **integers, **floats)
 
 
 PUBLISHED = Kuo2019Config()

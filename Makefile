@@ -1,0 +1,69 @@
+# Two commands for a fresh Debian machine with Python 3.11 or 3.12: `make demo` and `make test`.
+# Each makes its own environment (.venv) first, and asks Debian for the shared libraries that it misses.
+#
+#   make demo      read the sample study and write out/demo
+#   make test      all tests but the slow ones, in minutes
+#   make test-all  the slow ones too
+#   make check     style, formatting and types
+#   make bench     the benchmarks: tables on the screen, JSON in out/bench
+#   make clean     remove .venv, out and caches
+#
+# PYTHON=python3.12              choose the interpreter
+# PIP_OPTIONS='--extra-index-url URL'   for instance PyTorch's own index of CPU builds: on Linux the torch that
+#                                pip finds by itself brings several GB of CUDA libraries, which a machine without
+#                                an NVIDIA card does not need
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+
+PYTHON ?= $(firstword $(shell command -v python3.12 python3.11) python3)
+PIP_OPTIONS ?=
+VENV ?= .venv
+BIN := $(VENV)/bin
+PYTEST_OPTIONS ?=
+
+# Rendering without a screen, one process's threads as the tests expect them.
+export QT_QPA_PLATFORM := offscreen
+export VTK_DEFAULT_OPENGL_WINDOW := vtkEGLRenderWindow
+
+.PHONY: demo test test-all check bench clean
+
+demo: $(VENV)/ready-demo
+	@$(BIN)/neurotriage triage Resources/SampleData/HeadCtSample -o out/demo --force
+	@echo; ls -l out/demo
+
+test: $(VENV)/ready-test
+	$(BIN)/python -m pytest -m "not slow" $(PYTEST_OPTIONS)
+
+test-all: $(VENV)/ready-test
+	$(BIN)/python -m pytest $(PYTEST_OPTIONS)
+
+check: $(VENV)/ready-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/ready-test
+	@mkdir -p out/bench
+	for program in Testing/Benchmarks/bench_*.py; do $(BIN)/python $$program --output out/bench; done
+
+clean:
+	rm -rf $(VENV) out build *.egg-info .pytest_cache .ruff_cache .mypy_cache
+
+# One environment for both; the tests' one holds more.
+$(VENV)/ready-demo: $(VENV)/bin/pip pyproject.toml constraints.txt
+	@scripts/system_packages.sh
+	$(BIN)/pip install --quiet $(PIP_OPTIONS) --constraint constraints.txt --editable '.[scene]'
+	@touch $@
+
+$(VENV)/ready-test: $(VENV)/bin/pip pyproject.toml constraints.txt
+	@scripts/system_packages.sh
+	$(BIN)/pip install --quiet $(PIP_OPTIONS) --constraint constraints.txt --editable '.[scene,train,test]'
+	@touch $@ $(VENV)/ready-demo
+
+$(VENV)/bin/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or later is needed; $(PYTHON) is not. Try: make PYTHON=/path/to/python3.12"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || scripts/system_packages.sh --venv
+	$(PYTHON) -m venv $(VENV)

@@ -17,7 +17,9 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 
-PYTHON ?= $(firstword $(shell command -v python3.12 python3.11) python3)
+# The system's own python3 when it is 3.11 or 3.12, since its venv package is most likely there.
+PYTHON ?= $(shell for p in python3 python3.12 python3.11; do $$p -c \
+	'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null && echo $$p && break; done)
 PIP_OPTIONS ?=
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -63,7 +65,6 @@ $(VENV)/ready-test: $(VENV)/bin/pip pyproject.toml constraints.txt
 	@touch $@ $(VENV)/ready-demo
 
 $(VENV)/bin/pip:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "Python 3.11 or later is needed; $(PYTHON) is not. Try: make PYTHON=/path/to/python3.12"; exit 1; }
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 is needed: make PYTHON=/path/to/python3.12"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || scripts/system_packages.sh --venv
 	$(PYTHON) -m venv $(VENV)

@@ -6,6 +6,8 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from ..core.codes import CT_HEMORRHAGE_CODES
 from ..core.errors import ConfigError
 
@@ -68,18 +70,32 @@ class Kuo2019Config:
             raise ConfigError(f"Settings of kuo2019 that are unknown or missing: {', '.join(wrong)}.")
         try:
             low, high = (float(hu) for hu in values["window_hu"])
-            integers = {key: int(values[key]) for key in ("slices", "image_size", "patch_size")}
-            floats = {
-                key: float(values[key])
-                for key in ("width", "pixel_spacing_mm", "slab_mm", "patch_overlap", "pixel_threshold")
-            }
-            codes = tuple(map(str, values["codes"]))
+            return cls(
+                codes=tuple(map(str, values["codes"])),
+                width=float(values["width"]),
+                slices=int(values["slices"]),
+                pixel_spacing_mm=float(values["pixel_spacing_mm"]),
+                image_size=int(values["image_size"]),
+                slab_mm=float(values["slab_mm"]),
+                window_hu=(low, high),
+                patch_size=int(values["patch_size"]),
+                patch_overlap=float(values["patch_overlap"]),
+                pixel_threshold=float(values["pixel_threshold"]),
+            )
         except (TypeError, ValueError) as error:
             raise ConfigError(f"A setting of kuo2019 is of the wrong kind: {error}.") from error
-        return cls(codes=codes, window_hu=(low, high), **integers, **floats)
 
 
 PUBLISHED = Kuo2019Config()
 
 # The variant that ships: five sixteenths of the channels at twice the pixel spacing, the same patch in millimetres.
 COMPACT = Kuo2019Config(width=0.3125, pixel_spacing_mm=0.9, image_size=256, patch_size=120)
+
+
+def neighbour_slabs(count: int, slices: int) -> np.ndarray:
+    """(count, slices) index of the slabs that are the network's channels; the outermost slab stands in beyond the ends.
+
+    Kuo 2019 does not say what the first and last slice get as their missing neighbour; ours.
+    """
+    offsets = np.arange(slices) - slices // 2
+    return np.clip(np.arange(count)[:, None] + offsets, 0, count - 1)

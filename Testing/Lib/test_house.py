@@ -1,0 +1,271 @@
+"""The house's rules that a machine can read: who imports whom, first lines, sizes, declared dependencies."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+LIBRARY = ROOT / "NeuroTriageLib"
+MODULE_FOLDER = ROOT / "NeuroTriage"
+HOST_MODULES = {"slicer", "qt", "ctk", "vtk", "vtkmodules", "slicer_core", "PySide6"}
+
+# A room is a folder of NeuroTriageLib or a file at its top; "config" are the settings files systems/*_config.py,
+# which know nobody but core. Each room may import itself and what stands here.
+ALLOWED_ROOMS: dict[str, set[str]] = {
+    "core": set(),
+    "config": {"core"},
+    "io": {"core"},
+    "series_selection": {"core", "io"},
+    "preprocessing": {"core", "config"},
+    "measurements": {"core"},
+    "evaluation": {"core"},
+    "outputs": {"core"},
+    "simulation": {"core"},
+    "networks": set(),
+    "inference": {"core", "config", "networks", "preprocessing"},
+    "systems": {"core", "config", "io", "networks", "preprocessing", "inference"},
+    "training": {"core", "config", "io", "networks", "preprocessing", "simulation", "systems"},
+    "catalog": {"core", "config", "io", "systems", "inference"},
+    "pipeline": {"core", "io", "series_selection", "preprocessing", "measurements"},
+    "cli": {"core", "io", "catalog", "pipeline", "outputs", "simulation", "training", "evaluation"},
+    "worker": {"core", "catalog", "pipeline"},
+}
+
+# Third-party packages that a room may import; those of every room come first.
+EVERYWHERE = {"numpy"}
+ALLOWED_PACKAGES: dict[str, set[str]] = {
+    "io": {"SimpleITK", "pydicom", "safetensors", "gdcm"},
+    "preprocessing": {"SimpleITK", "torch"},
+    "measurements": {"SimpleITK"},
+    "outputs": {"SimpleITK", "jinja2", "pydicom"},
+    "simulation": {"SimpleITK", "pydicom"},
+    "networks": {"torch"},
+    "inference": {"torch"},
+    "systems": {"torch"},
+    "training": {"torch", "matplotlib"},
+}
+
+# Rooms whose modules may import torch when they are imported. Everything else must work, and start fast, without it.
+TORCH_MODULES = re.compile(
+    r"NeuroTriageLib\.(networks|inference|training|systems(?!\.\w+_config$)|preprocessing\.network_grid)\b"
+)
+PANEL_PACKAGES = {"numpy", "slicer", "qt", "ctk", "vtk", "vtkmodules"}
+
+# What a package is called when it is imported, where that differs from its name in pyproject.toml.
+IMPORT_NAMES = {
+    "pyjpegls": "jpeg_ls",
+    "pylibjpeg-openjpeg": "openjpeg",
+    "pylibjpeg-rle": "rle",
+    "python-gdcm": "gdcm",
+}
+DECODERS = {"pyjpegls", "pylibjpeg-openjpeg", "pylibjpeg-rle", "python-gdcm"}  # pydicom loads them by itself
+
+
+@dataclass(frozen=True)
+class Import:
+    """One imported module, as an absolute dotted name, and where the import stands."""
+
+    module: str
+    path: Path
+    line: int
+    lazy: bool
+
+    def __str__(self) -> str:
+        return f"{self.path.relative_to(ROOT)}:{self.line} imports {self.module}"
+
+
+def python_files(*folders: Path) -> list[Path]:
+    """All Python files below the folders, in a stable order."""
+    return sorted(path for folder in folders for path in folder.rglob("*.py"))
+
+
+def module_name(path: Path) -> str:
+    """Dotted name of a file below the repository or the Slicer module's folder."""
+    base = MODULE_FOLDER if path.is_relative_to(MODULE_FOLDER) else ROOT
+    parts = path.relative_to(base).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports_of(path: Path) -> Iterator[Import]:
+    """Every import statement of a file, inside functions too."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    lazy = {
+        id(n) for f in ast.walk(tree) if isinstance(f, (ast.FunctionDef, ast.AsyncFunctionDef)) for n in ast.walk(f)
+    }
+    package = module_name(path).split(".")
+    if path.name != "__init__.py":
+        package = package[:-1]
+    for node in ast.walk(tree):
+        for name in _imported_names(node, package):
+            yield Import(name, path, getattr(node, "lineno", 0), id(node) in lazy)
+
+
+def _imported_names(node: ast.AST, package: list[str]) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if not isinstance(node, ast.ImportFrom):
+        return []
+    base = package[: len(package) - node.level + 1] if node.level else []
+    origin = ".".join(base + ([node.module] if node.module else []))
+    is_package = (ROOT / Path(*origin.split("."))).is_dir()
+    return [f"{origin}.{alias.name}" for alias in node.names] if is_package else [origin]
+
+
+def room_of(module: str) -> str:
+    """The room of a module of NeuroTriageLib; "" for the package itself (its version)."""
+    parts = module.split(".")[1:]
+    if not parts:
+        return ""
+    if parts[0] == "systems" and len(parts) > 1 and parts[1].endswith("_config"):
+        return "config"
+    return parts[0]
+
+
+def third_party(imports: Iterator[Import]) -> list[Import]:
+    """Imports that come neither from the standard library nor from this repository."""
+    ours = {"NeuroTriageLib", "NeuroTriagePanel"}
+    return [i for i in imports if i.module.split(".")[0] not in sys.stdlib_module_names | ours | {"__future__"}]
+
+
+def test_every_room_imports_only_the_rooms_that_it_may():
+    wrong = []
+    for path in python_files(LIBRARY):
+        room = room_of(module_name(path))
+        for item in imports_of(path):
+            if not item.module.startswith("NeuroTriageLib"):
+                continue
+            target = room_of(item.module)
+            if target in ("", room, "__version__"):
+                continue
+            if target not in ALLOWED_ROOMS.get(room, set()):
+                wrong.append(f"{item} (room {room!r} may not import {target!r})")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_every_room_is_in_the_table_of_arrows():
+    rooms = {room_of(module_name(path)) for path in python_files(LIBRARY)} - {""}
+    assert rooms <= ALLOWED_ROOMS.keys()
+
+
+def test_inference_and_training_never_meet():
+    reached = {room: _reachable(room) for room in ALLOWED_ROOMS}
+    assert "training" not in reached["inference"]
+    assert all("training" not in reached[room] for room in ("catalog", "pipeline", "worker", "systems"))
+    assert "inference" not in ALLOWED_ROOMS["training"]
+
+
+def _reachable(room: str) -> set[str]:
+    reached: set[str] = set()
+    waiting = [room]
+    while waiting:
+        for target in ALLOWED_ROOMS[waiting.pop()] - reached:
+            reached.add(target)
+            waiting.append(target)
+    return reached
+
+
+def test_the_library_never_imports_slicer_qt_or_vtk():
+    wrong = [str(i) for p in python_files(LIBRARY) for i in imports_of(p) if i.module.split(".")[0] in HOST_MODULES]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_third_party_packages_stay_in_their_rooms():
+    wrong = []
+    for path in python_files(LIBRARY):
+        room = room_of(module_name(path))
+        allowed = EVERYWHERE | ALLOWED_PACKAGES.get(room, set())
+        wrong += [str(i) for i in third_party(imports_of(path)) if i.module.split(".")[0] not in allowed]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_the_panel_knows_only_core_numpy_and_slicer():
+    wrong = []
+    for path in python_files(MODULE_FOLDER):
+        for item in imports_of(path):
+            top = item.module.split(".")[0]
+            if top == "NeuroTriageLib":
+                if room_of(item.module) not in ("core", "", "__version__"):
+                    wrong.append(str(item))
+            elif top not in sys.stdlib_module_names | PANEL_PACKAGES | {"NeuroTriagePanel"}:
+                wrong.append(str(item))
+    assert not wrong, "\n".join(wrong)
+
+
+def test_the_slicer_module_file_imports_no_third_party_package_at_its_top():
+    path = MODULE_FOLDER / "NeuroTriage.py"
+    allowed = {"slicer", "qt", "ctk", "vtk"}
+    wrong = [str(i) for i in third_party(imports_of(path)) if not i.lazy and i.module.split(".")[0] not in allowed]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_importing_the_library_outside_the_torch_rooms_never_imports_torch():
+    modules = [module_name(path) for path in python_files(LIBRARY)]
+    modules = [name for name in modules if not TORCH_MODULES.match(name) and not name.endswith("__main__")]
+    assert {"NeuroTriageLib.cli", "NeuroTriageLib.catalog", "NeuroTriageLib.pipeline"} <= set(modules)
+    script = (
+        "import importlib, sys\n"
+        f"for name in {modules!r}:\n"
+        "    importlib.import_module(name)\n"
+        "    heavy = {'torch', 'scipy', 'matplotlib', 'slicer', 'vtk'} & set(sys.modules)\n"
+        "    assert not heavy, f'{name} imports {heavy}'\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("folder", ["NeuroTriageLib", "NeuroTriage", "Testing", "scripts"])
+def test_every_python_file_says_on_its_first_line_why_it_exists(folder):
+    wrong = []
+    for path in python_files(ROOT / folder):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        first = next((line for line in lines if line and not line.startswith("#!")), "")
+        if not re.match(r'r?"""\S', first):
+            wrong.append(str(path.relative_to(ROOT)))
+    assert not wrong, wrong
+
+
+def test_no_python_file_is_longer_than_400_lines():
+    lengths = {p.relative_to(ROOT): len(p.read_text(encoding="utf-8").splitlines()) for p in _all_files()}
+    assert not {path: length for path, length in lengths.items() if length > 400}
+
+
+def test_no_file_is_a_drawer_for_everything():
+    names = re.compile(r"(utils?|helpers?|misc|common|manager)$")
+    assert not [path for path in _all_files() if names.search(path.stem)]
+
+
+def test_the_base_dependencies_are_what_the_library_imports():
+    imported = {i.module.split(".")[0] for p in python_files(LIBRARY) for i in third_party(imports_of(p))}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    base = {_requirement_name(line) for line in project["dependencies"]}
+    train = {_requirement_name(line) for line in project["optional-dependencies"]["train"]}
+    assert imported - {_import_name(name) for name in base | train} == set()
+    assert {_import_name(name) for name in base - DECODERS} - imported == set()
+
+
+def test_the_installed_packages_are_all_packages_of_the_tree():
+    setup = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
+    found = {module_name(path) for path in python_files(LIBRARY) if path.name == "__init__.py"}
+    panel = {module_name(p) for p in python_files(MODULE_FOLDER / "NeuroTriagePanel") if p.name == "__init__.py"}
+    assert set(setup["packages"]) == found | panel | {"NeuroTriageLib.Resources"}
+
+
+def _all_files() -> list[Path]:
+    return python_files(LIBRARY, MODULE_FOLDER, ROOT / "Testing", ROOT / "scripts")
+
+
+def _requirement_name(line: str) -> str:
+    return re.split(r"[<>=!\[;\s]", line, maxsplit=1)[0]
+
+
+def _import_name(name: str) -> str:
+    return IMPORT_NAMES.get(name, name)

@@ -1,0 +1,82 @@
+"""From a system's reading to the lines of the answer: volume, parts, key slice, size class, ABC/2."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from ..core.codes import ANY, CT_HEMORRHAGE_CODES
+from ..core.findings import Abc2, Finding, Reading
+from ..core.geometry import SliceGrid
+from .abc2 import ABC2_CODES, measure_abc2
+from .components import Components, find_components
+from .volume import largest_slice, size_class
+
+REPORT_ORDER = (ANY, *CT_HEMORRHAGE_CODES)
+
+
+def measure(reading: Reading, grid: SliceGrid) -> tuple[tuple[Finding, ...], tuple[Abc2, ...]]:
+    """Findings in the order any, IPH, IVH, SDH, EDH, SAH, and ABC/2 of each type with a mask (but SAH).
+
+    "any" is found when its own probability reaches its threshold or when any type is found: the exam cannot be
+    negative while a type is positive. Its mask is the union of the types' masks. A type that is found without a
+    mask has 0 mL, and the slice of its highest score as key slice.
+
+    Args:
+        reading: a system's answer; its label map lies on the grid.
+        grid: the source series' grid.
+    """
+    found = {code for code in reading.codes if reading.is_present(code)}
+    masks = {code: reading.label_kji == number + 1 for number, code in enumerate(reading.codes) if code in found}
+    if found or (ANY in reading.probability and reading.is_present(ANY)):
+        found.add(ANY)
+        empty = np.zeros(reading.label_kji.shape, bool)
+        masks[ANY] = np.logical_or.reduce([empty, *masks.values()])
+    parts = {code: find_components(mask, grid) for code, mask in masks.items()}
+    findings = tuple(
+        _found(reading, code, parts[code]) if code in found else _not_found(reading, code)
+        for code in REPORT_ORDER
+        if code in reading.probability
+    )
+    abc2 = tuple(measure_abc2(code, parts[code], grid) for code in ABC2_CODES if code in parts and parts[code].count)
+    return findings, abc2
+
+
+def could_not_look(system: str, codes: Iterable[str], reason: str) -> tuple[Finding, ...]:
+    """Findings that say why a system could not look at these codes: not a negative answer, and without any number."""
+    return tuple(Finding(code=code, system=system, status="could_not_look", reason=reason) for code in codes)
+
+
+def _found(reading: Reading, code: str, parts: Components) -> Finding:
+    volume_ml = float(parts.volumes_ml.sum())
+    key_slice = largest_slice(parts.part_kji > 0)
+    return Finding(
+        code=code,
+        system=reading.system,
+        status="found",
+        probability=float(reading.probability[code]),
+        threshold=float(reading.threshold[code]),
+        volume_ml=volume_ml,
+        components=parts.count,
+        key_slice=_highest_slice(reading, code) if key_slice is None else key_slice,
+        size_class=size_class(volume_ml),
+    )
+
+
+def _not_found(reading: Reading, code: str) -> Finding:
+    return Finding(
+        code=code,
+        system=reading.system,
+        status="not_found",
+        probability=float(reading.probability[code]),
+        threshold=float(reading.threshold[code]),
+        volume_ml=0.0,
+        components=0,
+    )
+
+
+def _highest_slice(reading: Reading, code: str) -> int | None:
+    """The slice with the highest score for the code; None when the system scores no slices."""
+    scores = reading.slice_probability.get(code)
+    return None if scores is None or not len(scores) else int(np.argmax(scores))

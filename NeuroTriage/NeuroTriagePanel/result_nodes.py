@@ -1,0 +1,181 @@
+"""The scene's nodes for a result: CT, segmentation, heatmap, table, ABC/2 lines. Each function makes one new node."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import slicer
+import vtk
+
+from NeuroTriageLib.core.codes import FINDING_CODES
+from NeuroTriageLib.core.findings import Abc2, ExamResult, Finding, Reading
+from NeuroTriageLib.core.volume import Volume
+
+from .heat_colors import heat_color_node
+from .volume_geometry import flip_lps_ras, place_volume
+
+# Brain window: the width and centre in common use for hemorrhage on non-contrast head CT (HU).
+BRAIN_WINDOW_HU, BRAIN_LEVEL_HU = 80.0, 40.0
+# Heat below this percentage is not painted: it is the colour of "nothing here" (ours).
+HEAT_SHOWN_FROM_PERCENT = 5.0
+ABC2_COLORS_RGB = {"A": (1.0, 0.92, 0.23), "B": (0.30, 0.82, 0.88)}
+
+
+def add_ct_node(volume: Volume, name: str = "Head CT") -> slicer.vtkMRMLScalarVolumeNode:
+    """A new volume node with the exam's voxels at their true place, shown in the brain window."""
+    node = _add("vtkMRMLScalarVolumeNode", name)
+    slicer.util.updateVolumeFromArray(node, np.ascontiguousarray(volume.array_kji))
+    place_volume(node, volume.grid)
+    node.SetVoxelValueQuantity(_coded("112031", "DCM", "Attenuation Coefficient"))
+    node.SetVoxelValueUnits(_coded("[hnsf'U]", "UCUM", "Hounsfield unit"))
+    if volume.sop_instance_uids:
+        node.SetAttribute("DICOM.instanceUIDs", " ".join(volume.sop_instance_uids))
+    node.CreateDefaultDisplayNodes()
+    show_brain_window(node)
+    return node
+
+
+def show_brain_window(volume_node: slicer.vtkMRMLScalarVolumeNode) -> None:
+    """Show the CT in grey, window 80, level 40 HU."""
+    display = volume_node.GetDisplayNode()
+    display.SetAndObserveColorNodeID("vtkMRMLColorTableNodeGrey")
+    display.AutoWindowLevelOff()
+    display.SetWindowLevel(BRAIN_WINDOW_HU, BRAIN_LEVEL_HU)
+
+
+def add_segmentation_node(
+    result: ExamResult, reading: Reading, ct_node: slicer.vtkMRMLScalarVolumeNode
+) -> slicer.vtkMRMLSegmentationNode:
+    """One segment per type that is present, with its names, codes and origin, on the voxels of the CT."""
+    node = _add("vtkMRMLSegmentationNode", f"Hemorrhage ({reading.system})")
+    node.CreateDefaultDisplayNodes()
+    node.SetReferenceImageGeometryParameterFromVolumeNode(ct_node)
+    node.SetAndObserveTransformNodeID(ct_node.GetTransformNodeID())
+    for number, code in enumerate(reading.codes, start=1):
+        mask = reading.label_kji == number
+        if reading.is_present(code) or mask.any():
+            _add_segment(node, code, mask, ct_node)
+            _tag_segment(node.GetSegmentation().GetSegment(code), code, result, reading)
+    node.GetSegmentation().CollapseBinaryLabelmaps(False)
+    display = node.GetDisplayNode()
+    display.SetOpacity2DFill(0.35)
+    display.SetSliceIntersectionThickness(2)
+    return node
+
+
+def _add_segment(node: slicer.vtkMRMLSegmentationNode, code: str, mask: np.ndarray, ct_node) -> None:
+    entry = FINDING_CODES[code]
+    node.GetSegmentation().AddEmptySegment(code, entry.name, entry.color_rgb)
+    slicer.util.updateSegmentBinaryLabelmapFromArray(mask.astype(np.uint8), node, code, ct_node)
+
+
+def _tag_segment(segment: slicer.vtkSegment, code: str, result: ExamResult, reading: Reading) -> None:
+    model = reading.model
+    segment.SetTag("TerminologyEntry", FINDING_CODES[code].slicer_terminology_entry())
+    segment.SetTag("NeuroTriage.code", code)
+    segment.SetTag("NeuroTriage.system", reading.system)
+    segment.SetTag("NeuroTriage.model", f"{model.name} {model.version}")
+    segment.SetTag("NeuroTriage.model_sha256", model.sha256)
+    segment.SetTag("NeuroTriage.probability", f"{reading.probability[code]:.4f}")
+    segment.SetTag("NeuroTriage.threshold", f"{reading.threshold[code]:.4f}")
+    segment.SetTag("NeuroTriage.series_instance_uid", result.volume.series_instance_uid)
+    segment.SetTag("NeuroTriage.edited", "false")
+
+
+def add_heatmap_node(reading: Reading, ct_node: slicer.vtkMRMLScalarVolumeNode) -> slicer.vtkMRMLScalarVolumeNode:
+    """The probability of any hemorrhage in percent at each voxel, in a heat colour map, transparent where it is near 0."""
+    node = _add("vtkMRMLScalarVolumeNode", f"Hemorrhage heatmap ({reading.system})")
+    percent = np.clip(np.rint(np.asarray(reading.heatmap_kji, dtype=np.float32) * 100.0), 0, 100).astype(np.uint8)
+    slicer.util.updateVolumeFromArray(node, percent)
+    node.CopyOrientation(ct_node)
+    node.SetAndObserveTransformNodeID(ct_node.GetTransformNodeID())
+    node.SetVoxelValueUnits(_coded("%", "UCUM", "Percent"))
+    node.SetAttribute("NeuroTriage.model_sha256", reading.model.sha256)
+    node.CreateDefaultDisplayNodes()
+    display = node.GetDisplayNode()
+    display.SetAndObserveColorNodeID(heat_color_node().GetID())
+    display.AutoWindowLevelOff()
+    display.SetWindowLevelMinMax(0.0, 100.0)
+    display.AutoThresholdOff()
+    display.SetThreshold(HEAT_SHOWN_FROM_PERCENT, 100.0)
+    display.ApplyThresholdOn()
+    return node
+
+
+def add_findings_table(result: ExamResult) -> slicer.vtkMRMLTableNode:
+    """Findings with their figures and ABC/2 beside the voxel volume; a figure that does not exist is NaN."""
+    node = _add("vtkMRMLTableNode", "NeuroTriage findings")
+    abc2 = {item.code: item for item in result.abc2}
+    rows = [(finding, abc2.get(finding.code)) for finding in result.findings]
+    _add_text(node, "Code", [finding.code for finding, _ in rows])
+    _add_text(node, "Finding", [FINDING_CODES[finding.code].name for finding, _ in rows])
+    _add_text(node, "System", [finding.system for finding, _ in rows])
+    _add_text(node, "Status", [finding.status for finding, _ in rows])
+    _add_numbers(node, "Probability", [finding.probability for finding, _ in rows])
+    _add_numbers(node, "Threshold", [finding.threshold for finding, _ in rows])
+    _add_numbers(node, "Volume (mL)", [finding.volume_ml for finding, _ in rows])
+    _add_numbers(node, "Components", [finding.components for finding, _ in rows])
+    _add_numbers(node, "Key slice (from 1)", [_from_one(finding) for finding, _ in rows])
+    _add_numbers(node, "ABC/2 (mL)", [item and item.volume_ml for _, item in rows])
+    _add_numbers(node, "ABC/2 off (%)", [item and item.percent_off for _, item in rows])
+    _add_text(node, "Remark", [finding.reason or (item.caveat if item else "") for finding, item in rows])
+    models = "; ".join(f"{r.model.name} {r.model.version} {r.model.sha256}" for r in result.readings)
+    node.SetAttribute("NeuroTriage.models", models)
+    node.SetAttribute("NeuroTriage.series_instance_uid", result.volume.series_instance_uid)
+    node.SetAttribute("NeuroTriage.intended_use", "Research software. Not for diagnosis.")
+    return node
+
+
+def add_abc2_lines(abc2: Abc2) -> list[slicer.vtkMRMLMarkupsLineNode]:
+    """The diameters A and B as locked lines between their end points."""
+    ends = {"A": abc2.a_ends_lps_mm, "B": abc2.b_ends_lps_mm}
+    return [_add_line(f"{abc2.code} {axis}", points, ABC2_COLORS_RGB[axis]) for axis, points in ends.items()]
+
+
+def _add_line(name: str, ends_lps_mm: Sequence, color_rgb: tuple) -> slicer.vtkMRMLMarkupsLineNode:
+    node = _add("vtkMRMLMarkupsLineNode", name)
+    node.CreateDefaultDisplayNodes()
+    for number, point in enumerate(flip_lps_ras(np.asarray(ends_lps_mm)), start=1):
+        node.AddControlPoint(vtk.vtkVector3d(*point), f"{name}{number}")
+    node.SetLocked(True)
+    display = node.GetDisplayNode()
+    display.SetColor(color_rgb)
+    display.SetSelectedColor(color_rgb)
+    display.SetPointLabelsVisibility(False)
+    display.SetGlyphScale(1.5)
+    display.SetTextScale(2.5)
+    return node
+
+
+def _add(class_name: str, name: str):
+    """A new node; when the name is taken (an earlier run), the next free one, so that nothing is overwritten."""
+    scene = slicer.mrmlScene
+    free = name if scene.GetFirstNodeByName(name) is None else scene.GenerateUniqueName(name)
+    return scene.AddNewNodeByClass(class_name, free)
+
+
+def _coded(value: str, scheme: str, meaning: str) -> slicer.vtkCodedEntry:
+    entry = slicer.vtkCodedEntry()
+    entry.SetValueSchemeMeaning(value, scheme, meaning)
+    return entry
+
+
+def _from_one(finding: Finding) -> int | None:
+    return None if finding.key_slice is None else finding.key_slice + 1
+
+
+def _add_text(node: slicer.vtkMRMLTableNode, name: str, values: list[str]) -> None:
+    column = vtk.vtkStringArray()
+    column.SetName(name)
+    for value in values:
+        column.InsertNextValue(value)
+    node.AddColumn(column)
+
+
+def _add_numbers(node: slicer.vtkMRMLTableNode, name: str, values: list[float | int | None]) -> None:
+    column = vtk.vtkDoubleArray()
+    column.SetName(name)
+    for value in values:
+        column.InsertNextValue(float("nan") if value is None else float(value))
+    node.AddColumn(column)

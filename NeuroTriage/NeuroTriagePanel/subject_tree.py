@@ -1,0 +1,79 @@
+"""Where the results stand in the subject hierarchy: patient > study > CT and a folder with what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import slicer
+
+FOLDER_NAME = "NeuroTriage"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Names for a patient and a study that the scene does not know yet; neutral, as they are written to files."""
+
+    patient_name: str = "Patient"
+    study_name: str = "Head CT"
+    study_instance_uid: str = ""
+    series_instance_uid: str = ""
+
+
+def place_in_subject_tree(
+    ct_node: slicer.vtkMRMLScalarVolumeNode, result_nodes: Iterable[slicer.vtkMRMLNode], subject: Subject
+) -> int:
+    """Put the results into a new folder beside the CT; give the CT a patient and study when it has no parent yet.
+
+    Inside Slicer every node gets its item by itself, outside nobody makes it: items are made where they are missing.
+    Returns the folder's item ID.
+    """
+    tree = _tree()
+    ct_item = _item_of(tree, ct_node)
+    parent = tree.GetItemParent(ct_item)
+    if parent == tree.GetSceneItemID():
+        parent = _new_study(tree, subject)
+        tree.SetItemParent(ct_item, parent)
+    if subject.series_instance_uid and not tree.GetItemUID(ct_item, _uid_name()):
+        tree.SetItemUID(ct_item, _uid_name(), subject.series_instance_uid)
+    folder = tree.CreateFolderItem(parent, _free_name(tree, parent, FOLDER_NAME))
+    for node in result_nodes:
+        tree.SetItemParent(_item_of(tree, node), folder)
+    acquisition = ct_node.GetParentTransformNode()
+    if acquisition is not None and tree.GetItemParent(_item_of(tree, acquisition)) == tree.GetSceneItemID():
+        tree.SetItemParent(_item_of(tree, acquisition), parent)
+    return folder
+
+
+def series_instance_uid(ct_node: slicer.vtkMRMLScalarVolumeNode) -> str:
+    """The SeriesInstanceUID that Slicer's DICOM module noted for the volume, "" when there is none."""
+    tree = _tree()
+    return tree.GetItemUID(tree.GetItemByDataNode(ct_node), _uid_name()) or ""
+
+
+def _tree() -> slicer.vtkMRMLSubjectHierarchyNode:
+    return slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
+
+
+def _uid_name() -> str:
+    return slicer.vtkMRMLSubjectHierarchyConstants.GetDICOMUIDName()
+
+
+def _item_of(tree: slicer.vtkMRMLSubjectHierarchyNode, node: slicer.vtkMRMLNode) -> int:
+    return tree.GetItemByDataNode(node) or tree.CreateItem(tree.GetSceneItemID(), node)
+
+
+def _new_study(tree: slicer.vtkMRMLSubjectHierarchyNode, subject: Subject) -> int:
+    patient = tree.CreateSubjectItem(tree.GetSceneItemID(), subject.patient_name)
+    study = tree.CreateStudyItem(patient, subject.study_name)
+    if subject.study_instance_uid:
+        tree.SetItemUID(study, _uid_name(), subject.study_instance_uid)
+    return study
+
+
+def _free_name(tree: slicer.vtkMRMLSubjectHierarchyNode, parent: int, name: str) -> str:
+    number, free = 1, name
+    while tree.GetItemChildWithName(parent, free):
+        number += 1
+        free = f"{name} {number}"
+    return free

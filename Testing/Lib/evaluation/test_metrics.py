@@ -1,0 +1,81 @@
+"""Figures of merit against hand-made cases, textbook definitions and scikit-learn."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from NeuroTriageLib.evaluation import metrics
+
+
+def test_auc_is_the_share_of_pairs_that_are_ordered_rightly():
+    score = np.array([0.9, 0.4, 0.5, 0.1])
+    positive = np.array([True, True, False, False])
+    assert metrics.auc(score, positive) == 3 / 4
+
+
+def test_auc_counts_ties_half():
+    assert metrics.auc(np.array([0.5, 0.5]), np.array([True, False])) == 0.5
+
+
+def test_auc_is_undefined_with_one_class_only():
+    assert math.isnan(metrics.auc(np.array([0.1, 0.2]), np.array([True, True])))
+
+
+def test_auc_and_midranks_agree_with_independent_programs():
+    roc_auc_score = pytest.importorskip("sklearn.metrics").roc_auc_score
+    random = np.random.default_rng(5)
+    positive = random.random(300) < 0.4
+    score = np.round(positive * 0.3 + random.random(300), 1)
+    assert metrics.auc(score, positive) == pytest.approx(roc_auc_score(positive, score), abs=1e-12)
+
+
+def test_sensitivity_specificity_and_accuracy_of_a_known_table():
+    positive = np.array([True] * 4 + [False] * 6)
+    called = np.array([True, True, True, False] + [True] + [False] * 5)
+    assert metrics.sensitivity(called, positive) == 3 / 4
+    assert metrics.specificity(called, positive) == 5 / 6
+    assert metrics.accuracy(called, positive) == 8 / 10
+
+
+def test_dice_of_known_overlaps():
+    assert metrics.dice(2.0, 4.0, 4.0) == 0.5
+    assert metrics.dice(0.0, 4.0, 0.0) == 0.0
+    assert math.isnan(metrics.dice(0.0, 0.0, 0.0))
+    np.testing.assert_allclose(metrics.dice(np.array([1.0, 3.0]), np.array([1.0, 3.0]), np.array([1.0, 3.0])), 1.0)
+
+
+def test_pearson_r_of_a_straight_line_is_one_and_of_a_constant_undefined():
+    x = np.array([1.0, 2.0, 5.0])
+    assert metrics.pearson_r(x, 3 * x - 4) == pytest.approx(1.0)
+    assert math.isnan(metrics.pearson_r(x, np.ones(3)))
+
+
+def test_bias_and_limits_of_agreement_of_a_known_sample():
+    truth = np.array([10.0, 20.0, 30.0])
+    measured = truth + np.array([1.0, 2.0, 3.0])
+    assert metrics.bias(measured, truth) == 2.0
+    assert metrics.limits_of_agreement(measured, truth) == pytest.approx((2 - 1.96, 2 + 1.96))
+
+
+def test_the_bootstrap_interval_of_a_mean_agrees_with_its_standard_error():
+    sample = np.random.default_rng(1).normal(10.0, 2.0, size=400)
+    estimate = metrics.bootstrap(lambda values: float(values.mean()), sample)
+    reach = 1.96 * sample.std(ddof=1) / math.sqrt(400)
+    assert estimate.value == pytest.approx(sample.mean())
+    assert estimate.low == pytest.approx(sample.mean() - reach, abs=0.04)
+    assert estimate.high == pytest.approx(sample.mean() + reach, abs=0.04)
+
+
+def test_the_bootstrap_is_repeatable_and_draws_an_exams_values_together():
+    x = np.arange(20.0)
+    first = metrics.bootstrap(metrics.pearson_r, x, 2 * x)
+    assert first == metrics.bootstrap(metrics.pearson_r, x, 2 * x)
+    assert first.low == pytest.approx(1.0)
+
+
+def test_an_undefined_figure_stays_undefined_in_the_bootstrap():
+    estimate = metrics.bootstrap(metrics.auc, np.array([0.1, 0.9]), np.array([True, True]))
+    assert math.isnan(estimate.value) and math.isnan(estimate.low)

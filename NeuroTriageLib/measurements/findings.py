@@ -19,20 +19,17 @@ REPORT_ORDER = (ANY, *CT_HEMORRHAGE_CODES)
 def measure(reading: Reading, grid: SliceGrid) -> tuple[tuple[Finding, ...], tuple[Abc2, ...]]:
     """Findings in the order any, IPH, IVH, SDH, EDH, SAH, and ABC/2 of each type with a mask (but SAH).
 
-    "any" is found when its own probability reaches its threshold or when any type is found: the exam cannot be
-    negative while a type is positive. Its mask is the union of the types' masks. A type that is found without a
-    mask has 0 mL, and the slice of its highest score as key slice.
+    "any" has the whole mask, also when no type reaches its threshold (Reading.is_untyped). A finding without a mask
+    has 0 mL, and the slice of its highest score as key slice.
 
     Args:
         reading: a system's answer; its label map lies on the grid.
         grid: the source series' grid.
     """
-    found = {code for code in reading.codes if reading.is_present(code)}
+    found = {code for code in REPORT_ORDER if code in reading.probability and reading.is_present(code)}
     masks = {code: reading.label_kji == number + 1 for number, code in enumerate(reading.codes) if code in found}
-    if found or (ANY in reading.probability and reading.is_present(ANY)):
-        found.add(ANY)
-        empty = np.zeros(reading.label_kji.shape, bool)
-        masks[ANY] = np.logical_or.reduce([empty, *masks.values()])
+    if ANY in found:
+        masks[ANY] = reading.label_kji > 0 if reading.is_untyped else _union(masks, reading.label_kji.shape)
     parts = {code: find_components(mask, grid) for code, mask in masks.items()}
     findings = tuple(
         _found(reading, code, parts[code]) if code in found else _not_found(reading, code)
@@ -41,6 +38,10 @@ def measure(reading: Reading, grid: SliceGrid) -> tuple[tuple[Finding, ...], tup
     )
     abc2 = tuple(measure_abc2(code, parts[code], grid) for code in ABC2_CODES if code in parts and parts[code].count)
     return findings, abc2
+
+
+def _union(masks: dict[str, np.ndarray], shape_kji: tuple[int, ...]) -> np.ndarray:
+    return np.logical_or.reduce([np.zeros(shape_kji, bool), *masks.values()])
 
 
 def could_not_look(system: str, codes: Iterable[str], reason: str) -> tuple[Finding, ...]:

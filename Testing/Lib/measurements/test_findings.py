@@ -90,13 +90,16 @@ def test_found_without_a_mask_points_at_the_slice_with_the_highest_score():
     assert not abc2
 
 
-def test_exam_is_not_negative_while_a_type_is_found():
-    findings, _ = by_code(make_reading({"IPH": IPH_BOX}, {"IPH"}))
-    assert findings["any"].status == "found"
+def test_hemorrhage_of_undetermined_type_keeps_its_place_and_volume():
+    findings, abc2 = by_code(make_reading({"IPH": IPH_BOX}, {"any"}))
+    assert findings["any"].volume_ml == pytest.approx(2.0)
+    assert findings["any"].key_slice == 3
+    assert findings["IPH"].status == "not_found"
+    assert not abc2
 
 
 def test_probability_at_its_threshold_is_found():
-    reading = make_reading({}, set())
+    reading = make_reading({}, {"any"})
     reading.probability["SAH"] = reading.threshold["SAH"] = 0.37
     assert by_code(reading)[0]["SAH"].status == "found"
 

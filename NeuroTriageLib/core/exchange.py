@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -116,5 +117,5 @@ def _read(folder: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         document = json.loads((folder / EXAM_FILE).read_text(encoding="utf-8"))
         with np.load(folder / ARRAYS_FILE, allow_pickle=False) as arrays:
             return document, dict(arrays)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise InputError(f"An exchanged exam cannot be read: {error}.", where=str(folder)) from error

@@ -98,9 +98,8 @@ def module_name(path: Path) -> str:
 def imports_of(path: Path) -> Iterator[Import]:
     """Every import statement of a file, inside functions too."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    lazy = {
-        id(n) for f in ast.walk(tree) if isinstance(f, (ast.FunctionDef, ast.AsyncFunctionDef)) for n in ast.walk(f)
-    }
+    functions = [n for n in ast.walk(tree) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))]
+    lazy = {id(node) for function in functions for node in ast.walk(function)}
     package = module_name(path).split(".")
     if path.name != "__init__.py":
         package = package[:-1]

@@ -71,7 +71,8 @@ def test_a_mask_of_the_wrong_type_overlaps_in_any_but_not_in_the_type():
 
 def test_subdural_and_epidural_blood_are_also_taken_together():
     truth = label(SDH=LEFT, EDH=RIGHT)
-    both = record_exam(ExamSource("e"), UNEVEN, truth, reading(label(SDH=RIGHT), SDH=0.3, EDH=0.7)).findings["SDH+EDH"]
+    answer = reading(label(SDH=RIGHT), SDH=0.3, EDH=0.7, any=0.9)
+    both = record_exam(ExamSource("e"), UNEVEN, truth, answer).findings["SDH+EDH"]
     assert both.truth_ml == pytest.approx(20 * (0.010 + 0.015 + 0.015 + 0.020))
     assert both.overlap_ml == pytest.approx(both.predicted_ml)
     assert both.probability == 0.7 and both.called

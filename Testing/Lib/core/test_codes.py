@@ -1,0 +1,45 @@
+"""Finding codes: one entry per type, SNOMED CT codes, and Slicer's serialised terminology."""
+
+from __future__ import annotations
+
+import pytest
+
+from NeuroTriageLib.core.codes import ANY, CT_HEMORRHAGE_CODES, FINDING_CODES
+
+# SNOMED CT concepts and their meaning, looked up in the terminology and not in our table.
+SNOMED = {
+    "any": "1386000",  # Intracranial hemorrhage (disorder)
+    "IPH": "274100004",  # Cerebral hemorrhage (disorder)
+    "IVH": "23276006",  # Ventricular hemorrhage (disorder)
+    "SDH": "35486000",  # Subdural intracranial hemorrhage (disorder)
+    "EDH": "82999001",  # Epidural intracranial hemorrhage (disorder)
+    "SAH": "21454007",  # Subarachnoid intracranial hemorrhage (disorder)
+}
+
+
+def test_every_type_and_any_has_an_entry():
+    assert set(FINDING_CODES) == {ANY, *CT_HEMORRHAGE_CODES}
+
+
+@pytest.mark.parametrize("code", FINDING_CODES)
+def test_the_snomed_code_is_the_concepts_own(code):
+    assert FINDING_CODES[code].snomed_type[0] == SNOMED[code]
+
+
+@pytest.mark.parametrize("code", FINDING_CODES)
+def test_slicers_terminology_entry_has_its_seven_parts(code):
+    parts = FINDING_CODES[code].slicer_terminology_entry().split("~")
+    assert len(parts) == 7
+    assert parts[0] == "Segmentation category and type - DICOM master list"
+    assert parts[4] == "Anatomic codes - DICOM master list"
+    category, kind, kind_modifier, region, region_modifier = (parts[n].split("^") for n in (1, 2, 3, 5, 6))
+    assert category == ["SCT", "49755003", "Morphologically Altered Structure"]
+    assert kind[:2] == ["SCT", SNOMED[code]]
+    assert region == ["SCT", "12738006", "Brain"]
+    assert kind_modifier == region_modifier == ["", "", ""]
+
+
+def test_colours_are_in_range_and_tell_the_findings_apart():
+    colors = [entry.color_rgb for entry in FINDING_CODES.values()]
+    assert all(0.0 <= channel <= 1.0 for color in colors for channel in color)
+    assert len(set(colors)) == len(colors)

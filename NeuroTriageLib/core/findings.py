@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from .codes import ANY
 from .geometry import SliceGrid
 from .volume import Volume
 
@@ -33,7 +34,7 @@ class Reading:
         probability: code -> calibrated exam probability 0-1, for "any" and each type.
         threshold: code -> the operating point that probability is compared with (present when >=).
         slice_probability: code -> (K,) the uncalibrated score of each source slice, 0-1.
-        label_kji: (K, J, I) uint8, 0 where nothing was found; holds only types that are present.
+        label_kji: (K, J, I) uint8, 0 where nothing was found; holds only types that are present (see is_untyped).
         heatmap_kji: (K, J, I) float16, probability 0-1 of any hemorrhage at each voxel.
         model: the weights that were used.
         timings_s: stage name -> seconds.
@@ -50,8 +51,17 @@ class Reading:
     timings_s: dict[str, float] = field(default_factory=dict)
 
     def is_present(self, code: str) -> bool:
-        """True when the exam probability of the code reaches its threshold."""
-        return self.probability[code] >= self.threshold[code]
+        """True when the exam probability of the code reaches its threshold; a type also needs "any" to be present."""
+        return self.probability[code] >= self.threshold[code] and (code == ANY or self.is_present(ANY))
+
+    @property
+    def is_untyped(self) -> bool:
+        """True when there is hemorrhage but no type reaches its threshold.
+
+        The mask then carries the label of the most probable type so that the place and the volume are not lost; that
+        type is not a finding, and what shows the mask must say that its type is undetermined.
+        """
+        return self.is_present(ANY) and not any(self.is_present(code) for code in self.codes)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 import shutil
 import tempfile
 import zipfile
@@ -28,6 +29,8 @@ from .pack_source import FolderSource, PackSource, ZipSource
 MANIFEST_FILE = "pack.json"
 WEIGHTS_FILE = "weights.safetensors"
 FORMAT = 1
+RAW_MARGIN = 1e-6
+"""Scores nearer to 0 or 1 than this are float32 rounding; fitting and applying a calibration both stop here (ours)."""
 _NEXT_STEP = "Get the pack again, or choose another one."
 
 
@@ -37,6 +40,16 @@ class Calibration:
 
     slope: float = 1.0
     intercept: float = 0.0
+
+    def apply(self, raw: float) -> float:
+        """The calibrated probability of a raw score 0-1."""
+        return 0.5 + 0.5 * math.tanh((self.slope * logit(raw) + self.intercept) / 2)  # sigmoid that cannot overflow
+
+
+def logit(raw: float) -> float:
+    """Log odds of a raw score, which is first kept RAW_MARGIN away from 0 and 1."""
+    raw = min(max(raw, RAW_MARGIN), 1.0 - RAW_MARGIN)
+    return math.log(raw / (1.0 - raw))
 
 
 @dataclass(frozen=True)

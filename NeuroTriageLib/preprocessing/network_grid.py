@@ -144,22 +144,28 @@ class PreparedExam:
         label[covered < 0.5] = 0
         return label
 
-    def to_source(self, maps_cshw: np.ndarray) -> np.ndarray:
-        """(C, S, H, W) maps -> (C, K, J, I) float32 on the source voxels: linear in plane and between slabs, 0 outside."""
-        out = np.zeros((len(maps_cshw), *self.grid.source_shape_kji), dtype=np.float32)
+    def to_source(self, maps_cshw: np.ndarray, slices: slice = slice(None)) -> np.ndarray:
+        """(C, S, H, W) maps -> (C, K, J, I) float32 on the source voxels: linear in plane and between slabs, 0 outside.
+
+        slices: the source slices wanted, all by default; taking a long series in parts bounds the memory.
+        """
+        count, rows_j, columns_i = self.grid.source_shape_kji
+        wanted = range(count)[slices]
+        out = np.zeros((len(maps_cshw), len(wanted), rows_j, columns_i), dtype=np.float32)
         up_j, up_i = (torch.from_numpy(matrix) for matrix in self.grid.upsampling())
         rows, columns = _span(up_j), _span(up_i)
         up_j, up_i = up_j[rows], up_i[columns]
-        maps = torch.from_numpy(np.ascontiguousarray(maps_cshw, dtype=np.float32))
-        for k in range(out.shape[1]):
+        for number, k in enumerate(wanted):
             weights = self.grid.slice_from_slab[k]
             used = np.flatnonzero(weights)
-            plane = sum(float(weights[s]) * maps[:, s] for s in used)  # (C, H, W)
+            plane = sum(  # (C, H, W)
+                float(weights[s]) * torch.from_numpy(maps_cshw[:, s].astype(np.float32)) for s in used
+            )
             if not bool(plane.any()):  # type: ignore[union-attr]
                 continue
             if self.grid.axes.transposed:
                 plane = plane.transpose(-1, -2)  # type: ignore[union-attr]
-            out[:, k, rows, columns] = (up_j @ plane @ up_i.T).numpy()
+            out[:, number, rows, columns] = (up_j @ plane @ up_i.T).numpy()
         return out
 
 

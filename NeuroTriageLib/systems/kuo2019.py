@@ -1,0 +1,222 @@
+"""Kuo 2019 (PatchFCN): a head CT volume in, a Reading on its own voxels out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ..core.codes import ANY
+from ..core.errors import ConfigError, ModelError, SeriesSelectionError
+from ..core.findings import Reading
+from ..core.volume import Volume
+from ..inference.device import ComputeDevice
+from ..inference.predictor import ExamMaps, Method, PatchFcnPredictor, Progress
+from ..io.model_packs import ModelPack
+from ..networks.patchfcn import PatchFcn
+from ..preprocessing.network_grid import PreparedExam, prepare
+from .kuo2019_config import Kuo2019Config, neighbour_slabs
+
+SLICES_AT_ONCE = 8
+"""Source slices decoded together: bounds the memory of a 300 x 512 x 512 exam (ours)."""
+
+
+def build_network(config: Kuo2019Config) -> PatchFcn:
+    """The network of the settings, with random weights."""
+    return PatchFcn(types=len(config.codes), width=config.width, slices=config.slices)
+
+
+class Kuo2019System:
+    """Settings, network and calibration of one model pack on one device; made by from_pack.
+
+    Args:
+        pack: where calibration, operating points and identity come from.
+        config: the pack's settings.
+        network: with the pack's weights; it is changed in place for inference.
+        device: from inference.device.choose_device.
+    """
+
+    name = "kuo2019"
+
+    def __init__(self, pack: ModelPack, config: Kuo2019Config, network: PatchFcn, device: ComputeDevice) -> None:
+        self.pack = pack
+        self.config = config
+        self._device = device
+        self._predictor = PatchFcnPredictor(network, device, config.patch_size, config.patch_stride)
+
+    @classmethod
+    def from_pack(cls, pack: ModelPack, device: ComputeDevice) -> Kuo2019System:
+        """A system that is ready to read. Raises ModelError when the pack was made for something else."""
+        config = _config(pack)
+        network = build_network(config)
+        try:
+            network.load_state_dict({name: torch.from_numpy(value) for name, value in pack.weights().items()})
+        except RuntimeError as error:
+            raise ModelError("The weights do not fit the network of the pack.", where=str(pack.path)) from error
+        return cls(pack, config, network, device)
+
+    @property
+    def device_name(self) -> str:
+        """ "cpu" or "cuda: NAME"."""
+        return self._device.name
+
+    def read(
+        self,
+        volume: Volume,
+        *,
+        progress: Progress | None = None,
+        method: Method = "dense",
+    ) -> Reading:
+        """The answer for a head CT, on its own voxels.
+
+        Args:
+            volume: non-contrast head CT in HU.
+            progress: called with stage and fraction; may raise Cancelled.
+            method: "dense" (one pass per slab) or "patches" (the paper's overlapping patches).
+
+        Raises:
+            SeriesSelectionError: there is no intracranial space in the image, so it could not be looked at.
+        """
+        progress = progress or _ignore
+        clock = _Clock(progress, {})
+        with clock.stage("prepare"):
+            prepared = prepare(volume, self.config)
+        with clock.stage("network"):
+            maps = self.predict(prepared, progress=progress, method=method)
+        with clock.stage("decode"):
+            probability = self.probabilities(maps)
+            threshold = dict(self.pack.manifest.operating_points)
+            types = shown_types(probability, threshold, self.config.codes)
+            shown = tuple(1 + self.config.codes.index(code) for code in types)
+            label_kji, heatmap_kji = decode(prepared, maps, shown, self.config.pixel_threshold, progress)
+        scores_ck = maps.score_cs[:, prepared.slab_of_slice]
+        return Reading(
+            system=self.name,
+            codes=self.config.codes,
+            probability=probability,
+            threshold=threshold,
+            slice_probability=dict(zip((ANY, *self.config.codes), scores_ck, strict=True)),
+            label_kji=label_kji,
+            heatmap_kji=heatmap_kji,
+            model=self.pack.identity,
+            timings_s=clock.seconds,
+        )
+
+    def predict(
+        self,
+        prepared: PreparedExam,
+        *,
+        progress: Progress | None = None,
+        method: Method = "dense",
+    ) -> ExamMaps:
+        """What the network says of a prepared exam. Raises SeriesSelectionError when it holds no brain."""
+        if not prepared.has_brain_s.any():
+            raise SeriesSelectionError(
+                "No intracranial space was found in the image; it was not read and is not negative.",
+                next_step="Check that the series is a non-contrast head CT with the skull in view.",
+            )
+        return self._predictor.predict(
+            prepared.image_shw,
+            prepared.brain_shw & prepared.has_brain_s[:, None, None],
+            neighbour_slabs(len(prepared.image_shw), self.config.slices),
+            method=method,
+            progress=progress or _ignore,
+        )
+
+    def probabilities(self, maps: ExamMaps) -> dict[str, float]:
+        """Code -> calibrated exam probability: the highest patch score of the stack (Kuo 2019, Methods), calibrated.
+
+        A type is never more probable than any hemorrhage.
+        """
+        calibration = self.pack.manifest.calibration
+        raw = dict(zip((ANY, *self.config.codes), maps.score_cs.max(axis=1), strict=True))
+        probability = {code: calibration[code].apply(float(score)) for code, score in raw.items()}
+        return {code: min(value, probability[ANY]) for code, value in probability.items()}
+
+
+def shown_types(probability: dict[str, float], threshold: dict[str, float], codes: tuple[str, ...]) -> tuple[str, ...]:
+    """The types that the mask may hold.
+
+    None when there is no hemorrhage. Otherwise the types that reach their threshold. When none does, the most probable
+    one: an empty mask would hide where the hemorrhage is, and the Reading says that its type is undetermined
+    (Reading.is_untyped).
+    """
+    if probability[ANY] < threshold[ANY]:
+        return ()
+    present = tuple(code for code in codes if probability[code] >= threshold[code])
+    return present or (max(codes, key=probability.__getitem__),)
+
+
+def decode(
+    prepared: PreparedExam,
+    maps: ExamMaps,
+    shown: tuple[int, ...],
+    pixel_threshold: float,
+    progress: Progress | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Label map and heatmap on the source voxels, a few slices at a time.
+
+    Args:
+        prepared: the exam, with the way back to its source.
+        maps: the network's answer.
+        shown: label values (from 1) that the mask may hold; empty for an empty mask.
+        pixel_threshold: mask where the probability of any hemorrhage is at least this.
+
+    Returns:
+        (K, J, I) uint8 labels and (K, J, I) float16 probability of any hemorrhage, both zero outside the brain.
+    """
+    shape = prepared.grid.source_shape_kji
+    label_kji, heatmap_kji = np.zeros(shape, dtype=np.uint8), np.zeros(shape, dtype=np.float16)
+    any_and_brain = np.stack([maps.pixel_cshw[0], prepared.brain_shw.astype(np.float16)])
+    type_maps = maps.pixel_cshw[list(shown)]
+    for first in range(0, shape[0], SLICES_AT_ONCE):
+        part = slice(first, min(first + SLICES_AT_ONCE, shape[0]))
+        probability, brain = prepared.to_source(any_and_brain, part)
+        heatmap_kji[part] = np.where(brain >= 0.5, probability, 0.0)
+        bleeding = heatmap_kji[part] >= pixel_threshold
+        if shown and bleeding.any():
+            most_probable = prepared.to_source(type_maps, part).argmax(axis=0)
+            label_kji[part] = np.where(bleeding, np.asarray(shown, dtype=np.uint8)[most_probable], 0)
+        (progress or _ignore)("decode", part.stop / shape[0])
+    return label_kji, heatmap_kji
+
+
+def _ignore(stage: str, fraction: float) -> None:
+    """Progress that nobody follows."""
+
+
+def _config(pack: ModelPack) -> Kuo2019Config:
+    manifest = pack.manifest
+    if manifest.system != Kuo2019System.name:
+        raise ModelError(
+            f"The model pack was made for {manifest.system}, not for {Kuo2019System.name}.",
+            where=str(pack.path),
+            next_step="Choose a pack of this system.",
+        )
+    try:
+        config = Kuo2019Config.from_json(manifest.config)
+    except ConfigError as error:
+        raise ModelError(f"The model pack's settings are wrong. {error.what}", where=str(pack.path)) from error
+    if config.codes != manifest.codes:
+        raise ModelError("The model pack's codes and its settings disagree.", where=str(pack.path))
+    return config
+
+
+@dataclass(frozen=True)
+class _Clock:
+    """Seconds per stage, and the caller's progress at each stage's ends."""
+
+    progress: Progress
+    seconds: dict[str, float]
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        self.progress(name, 0.0)
+        start = time.perf_counter()
+        yield
+        self.seconds[name] = round(time.perf_counter() - start, 3)
+        self.progress(name, 1.0)

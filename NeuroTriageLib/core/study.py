@@ -6,26 +6,33 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .findings import QualityFlag
+
 
 @dataclass(frozen=True)
 class Instance:
-    """One DICOM object of a series, or one image file.
+    """One DICOM object of a series, one frame of a multi-frame object, or one image file.
 
     Args:
         path: file that holds it.
         sop_instance_uid: "" for formats without UIDs.
+        frame_number: from 1 for a frame of a multi-frame object, 0 otherwise.
         header: DICOM keyword -> plain value (str, float, int, list, None) for the tags that choosing a series,
             geometry and rescaling need. Holds no patient name or ID.
     """
 
     path: Path
     sop_instance_uid: str = ""
+    frame_number: int = 0
     header: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Series:
-    """Instances that share a SeriesInstanceUID, or one NIfTI/NRRD file.
+    """Instances that share a SeriesInstanceUID and make one stack of slices, or one NIfTI/NRRD file.
+
+    A SeriesInstanceUID whose images cannot lie in one stack (a scout among the axial slices, two acquisitions of the
+    same place) gives one Series per stack, each with that UID and a flag that says so.
 
     Args:
         series_instance_uid: the UID, or a stable substitute derived from the file name.
@@ -33,6 +40,7 @@ class Series:
         description: SeriesDescription or the file's name.
         file_format: "dicom", "nifti" or "nrrd".
         instances: at least one.
+        flags: what a reader must know and only the headers or the folder tell (dropped duplicates, damaged files).
     """
 
     series_instance_uid: str
@@ -40,6 +48,7 @@ class Series:
     description: str
     file_format: str
     instances: tuple[Instance, ...]
+    flags: tuple[QualityFlag, ...] = ()
 
     @property
     def header(self) -> dict[str, Any]:

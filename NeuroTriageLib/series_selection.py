@@ -1,0 +1,314 @@
+"""Which series of a study is the non-contrast axial head CT, and why each of the others is not: one table of rules."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from .core.errors import ConfigError, NeuroTriageError
+from .core.findings import SeriesJudgement
+from .core.study import Series, Study
+from .io.image_files import ct_evidence
+from .io.series_evidence import SeriesEvidence, evidence_of
+
+# Limits of the rules. All are ours; adult heads measure about 220-240 mm from chin to vertex, the brain 130-150 mm.
+MAX_ANGLE_TO_AXIAL_DEG = 35.0  # gantry tilt reaches 30 degrees, a turned or flexed head adds a little
+MIN_SLICES = 10
+MIN_COVERAGE_MM = 90.0  # below this a part of the brain is certainly missing
+MAX_COVERAGE_MM = 320.0  # above this the scan is of the neck or the trunk too
+MIN_FIELD_OF_VIEW_MM = 150.0  # narrower than a head: a targeted reconstruction
+WHOLE_HEAD_MM = 120.0
+MAX_SPACING_MM = 12.0  # slices farther apart leave most of the brain unseen
+DYNAMIC_STACKS = 4  # that many acquisitions of one place are a perfusion study
+
+_DOCUMENTS = {"SR", "KO", "PR", "DOC", "REG", "SEG", "RTSTRUCT", "OT"}
+_SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
+_SCOUT = re.compile(r"SCOUT|TOPOGRAM|LOCALI[SZ]ER|SURVIEW|SCANOGRAM|\bSCANO\b|PILOT")
+_CAPTURE = re.compile(r"DOSE|PATIENT PROTOCOL|EXAM SUMMARY|SCREEN ?SAVE|RADIATION")
+_PROJECTION = re.compile(r"\bMIP\b|\bMINIP\b|\bVRT?\b|\b3D\b|VOLUME REND|SURFACE|\bSSD\b|COLOU?R")
+_REFORMAT = re.compile(r"REFORMAT|\bMPR\b|\bCOR(ONAL)?\b|\bSAG(ITTAL)?\b|OBLIQUE")
+_SPECTRAL = re.compile(r"MONO ?E|\bKEV\b|IODINE|\bVNC\b|VIRTUAL|\bZ ?EFF|RHO|ELECTRON DENS")
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The answer: the series to read (None is an answer too) and a judgement on every series of the study."""
+
+    series: Series | None
+    judgements: tuple[SeriesJudgement, ...]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One reason for which a series cannot be read; `reject` returns the sentence, "" when the rule does not apply."""
+
+    name: str
+    reject: Callable[[SeriesEvidence], str]
+    final: bool = False
+    """True when the rules below it make no sense any more."""
+
+
+def _not_an_image_of_ct(it: SeriesEvidence) -> str:
+    modality = it.series.modality
+    if modality in _DOCUMENTS:
+        return f"It is a document or a derived object ({modality}), for instance a dose report, not a CT image."
+    if modality not in ("CT", "") or (modality == "" and it.series.file_format == "dicom"):
+        return f"Its modality is {modality or 'not stated'}, not CT."
+    return ""
+
+
+def _capture(it: SeriesEvidence) -> str:
+    captured = it.text("SOPClassUID").startswith(_SECONDARY_CAPTURE) or it.number("SamplesPerPixel") == 3
+    if captured or "SCREEN SAVE" in it.image_types or _CAPTURE.search(it.text("description")):
+        return "It is a screen capture such as a dose report, not CT slices."
+    return ""
+
+
+def _scout(it: SeriesEvidence) -> str:
+    if "LOCALIZER" in it.image_types or _SCOUT.search(it.text("description")):
+        return "It is a scout (localizer), not slices."
+    return ""
+
+
+def _not_hounsfield(it: SeriesEvidence) -> str:
+    unit = it.text("RescaleType")
+    if unit not in ("", "HU", "US"):
+        return f"Its values are {unit}, not Hounsfield units."
+    if _SPECTRAL.search(it.text("description")):
+        return "It is computed from a dual-energy scan, not a plain CT."
+    return ""
+
+
+def _values_not_hounsfield(it: SeriesEvidence) -> str:
+    if it.series.file_format == "dicom":
+        return ""
+    try:
+        shares = ct_evidence(it.series)
+    except NeuroTriageError as error:
+        return error.what
+    if shares.looks_like_ct:
+        return ""
+    return "Its values are not Hounsfield units of a CT; it may be MR or a mask (the file does not name its modality)."
+
+
+def _no_geometry(it: SeriesEvidence) -> str:
+    return f"Its geometry cannot be known: {it.geometry_problem}" if it.grid is None else ""
+
+
+def _not_axial(it: SeriesEvidence) -> str:
+    if it.angle_to_axial_deg <= MAX_ANGLE_TO_AXIAL_DEG:
+        return ""
+    return f"It is not axial: its slices stand {it.angle_to_axial_deg:.0f} degrees off, a coronal, sagittal or oblique reformat."
+
+
+def _projection(it: SeriesEvidence) -> str:
+    words = " ".join([*it.image_types, it.text("description")])
+    return "It is a projection or rendering (MIP, 3D), not slices." if _PROJECTION.search(words) else ""
+
+
+def _sharp_kernel(it: SeriesEvidence) -> str:
+    if it.sharpness != "sharp":
+        return ""
+    return (
+        f"It is reconstructed for bone, with a sharp kernel ({it.text('ConvolutionKernel') or it.series.description})."
+    )
+
+
+def _with_contrast(it: SeriesEvidence) -> str:
+    said, source = it.contrast
+    return f"It was made with contrast agent or for vessels (says {source})." if said == "with" else ""
+
+
+def _dynamic(it: SeriesEvidence) -> str:
+    stacks = [flag.value or 0 for flag in it.series.flags if flag.code == "split_series"]
+    return "It is a dynamic (perfusion) acquisition." if stacks and stacks[0] >= DYNAMIC_STACKS else ""
+
+
+def _other_body_part(it: SeriesEvidence) -> str:
+    part, source = it.body_part
+    name = "SeriesDescription" if source == "description" else source
+    return f"It shows another body part or only a part of the head (says {name})." if part == "other" else ""
+
+
+def _too_few(it: SeriesEvidence) -> str:
+    if it.slice_count >= MIN_SLICES:
+        return ""
+    count = "one slice" if it.slice_count == 1 else f"{it.slice_count} slices"
+    return f"It has too few slices: {count}, at least {MIN_SLICES} are needed."
+
+
+def _partial(it: SeriesEvidence) -> str:
+    if it.coverage_mm < MIN_COVERAGE_MM:
+        return f"It covers only {it.coverage_mm:.0f} mm: a partial head ({MIN_COVERAGE_MM:.0f} mm are needed)."
+    if it.spacing_mm > MAX_SPACING_MM:
+        return f"Its slices are {it.spacing_mm:.0f} mm apart: most of the brain is not shown."
+    return ""
+
+
+def _too_much(it: SeriesEvidence) -> str:
+    if it.coverage_mm <= MAX_COVERAGE_MM:
+        return ""
+    return f"It covers {it.coverage_mm:.0f} mm: more than a head."
+
+
+def _narrow(it: SeriesEvidence) -> str:
+    if it.field_of_view_mm >= MIN_FIELD_OF_VIEW_MM:
+        return ""
+    return f"Its field of view is {it.field_of_view_mm:.0f} mm: a targeted reconstruction, not the whole head."
+
+
+RULES = (
+    Rule("modality", _not_an_image_of_ct, final=True),
+    Rule("screen capture", _capture, final=True),
+    Rule("scout", _scout, final=True),
+    Rule("geometry", _no_geometry, final=True),
+    Rule("values", _values_not_hounsfield, final=True),
+    Rule("unit", _not_hounsfield),
+    Rule("orientation", _not_axial),
+    Rule("projection", _projection),
+    Rule("kernel", _sharp_kernel),
+    Rule("contrast", _with_contrast),
+    Rule("dynamic", _dynamic),
+    Rule("body part", _other_body_part),
+    Rule("slice count", _too_few),
+    Rule("partial head", _partial),
+    Rule("more than a head", _too_much),
+    Rule("field of view", _narrow),
+)
+"""Why a series is rejected, in the order in which the reasons are given."""
+
+
+@dataclass(frozen=True)
+class Preference:
+    """A reason to prefer a series among the suitable ones: points (ours) and the sentence."""
+
+    points: int
+    applies: Callable[[SeriesEvidence], bool]
+    sentence: Callable[[SeriesEvidence], str]
+
+
+PREFERENCES = (
+    Preference(30, lambda it: it.sharpness == "soft", lambda it: f"Soft kernel ({it.text('ConvolutionKernel')})."),
+    Preference(20, lambda it: it.body_part[0] == "head", lambda it: "The header says head."),
+    Preference(20, lambda it: it.contrast[0] == "without", lambda it: f"Without contrast (says {it.contrast[1]})."),
+    Preference(0, lambda it: it.contrast[0] == "unknown", lambda it: "Nothing in the header says contrast."),
+    Preference(
+        20,
+        lambda it: it.coverage_mm >= WHOLE_HEAD_MM,
+        lambda it: f"{it.slice_count} axial slices cover {it.coverage_mm:.0f} mm.",
+    ),
+    Preference(15, lambda it: not _is_reformat(it), lambda it: "Slices as acquired, not a reformat."),
+    Preference(
+        12,
+        lambda it: 2.0 <= it.spacing_mm <= 6.5,
+        lambda it: f"Slices {it.spacing_mm:.1f} mm apart, as head CT is usually read.",
+    ),
+    Preference(6, lambda it: it.spacing_mm < 2.0, lambda it: f"Thin slices ({it.spacing_mm:.1f} mm apart)."),
+    Preference(4, lambda it: it.field_of_view_mm <= 300, lambda it: "Field of view of a head."),
+)
+"""What orders the suitable series; the sum of the points decides, then the later series of equal ones.
+
+Of two equal acquisitions the later one is taken because scans are repeated when the first one moved."""
+
+
+def _is_reformat(it: SeriesEvidence) -> bool:
+    return bool(_REFORMAT.search(" ".join([*it.image_types, it.text("description")])))
+
+
+def rejections(it: SeriesEvidence) -> tuple[str, ...]:
+    """Every reason against a series, () when it is suitable."""
+    reasons = []
+    for rule in RULES:
+        if sentence := rule.reject(it):
+            reasons.append(sentence)
+            if rule.final:
+                break
+    return tuple(reasons)
+
+
+def matching_series(study: Study, override: str) -> tuple[Series, ...]:
+    """The series that a user means by a SeriesInstanceUID or by a part of the description (any case)."""
+    by_uid = tuple(item for item in study.series if item.series_instance_uid == override)
+    return by_uid or tuple(item for item in study.series if override.lower() in item.description.lower())
+
+
+def select_head_ct(study: Study, *, override: str | None = None) -> Selection:
+    """Choose the non-contrast axial head CT in a soft kernel, or none, with reasons.
+
+    Args:
+        study: headers of one study; for NIfTI and NRRD the values are looked at too.
+        override: SeriesInstanceUID or unique part of a description: the user's choice, read whatever the rules say.
+
+    Raises:
+        ConfigError: the override fits several series, or several image files without headers would do.
+    """
+    evidence = evidence_of(study.series)
+    against = [rejections(it) for it in evidence]
+    if override is not None:
+        return _overruled(study, override, against)
+    suitable = [index for index, reasons in enumerate(against) if not reasons]
+    if not suitable:
+        return Selection(None, tuple(_judge(item, False, r) for item, r in zip(study.series, against, strict=True)))
+    files = [study.series[index].description for index in suitable if study.series[index].file_format != "dicom"]
+    if len(files) > 1:
+        raise ConfigError(
+            f"{len(files)} image files in one folder could be the head CT ({', '.join(files)}).",
+            next_step="Name one of them, as the input or with --series.",
+        )
+    best = max(suitable, key=lambda index: (_points(evidence[index]), index))
+    return Selection(
+        study.series[best],
+        tuple(_judge_chosen_or_not(index, best, evidence, against) for index in range(len(evidence))),
+    )
+
+
+def _points(it: SeriesEvidence) -> int:
+    return sum(preference.points for preference in PREFERENCES if preference.applies(it))
+
+
+def _for_it(it: SeriesEvidence) -> list[str]:
+    return [preference.sentence(it) for preference in PREFERENCES if preference.applies(it)]
+
+
+def _judge_chosen_or_not(
+    index: int, best: int, evidence: list[SeriesEvidence], against: list[tuple[str, ...]]
+) -> SeriesJudgement:
+    it = evidence[index]
+    if index == best:
+        return _judge(it.series, True, tuple(_for_it(it)))
+    if against[index]:
+        return _judge(it.series, False, against[index])
+    better = [sentence for sentence in _for_it(evidence[best]) if sentence not in _for_it(it)]
+    name = evidence[best].series.description or evidence[best].series.series_instance_uid
+    why = " ".join(better) or "It was made later or has no disadvantage."
+    return _judge(it.series, False, (f'It is suitable too, but "{name}" was preferred: {why}',))
+
+
+def _overruled(study: Study, override: str, against: list[tuple[str, ...]]) -> Selection:
+    named = matching_series(study, override)
+    if len({item.series_instance_uid for item in named}) > 1:
+        listed = ", ".join(f'"{item.description}" ({item.series_instance_uid})' for item in named)
+        raise ConfigError(f'"{override}" fits {len(named)} series: {listed}.', next_step="Name one by its UID.")
+    # Of several stacks under one UID the one with the fewest reasons against it, then the largest (they come first).
+    chosen = min(named, key=lambda item: len(against[study.series.index(item)]), default=None)
+    judgements = []
+    for item, reasons in zip(study.series, against, strict=True):
+        if item is chosen:
+            reasons = ("Chosen by the user.", *(f"The rules speak against it: {reason}" for reason in reasons))
+        else:
+            reasons = (f'The user named "{override}", not this series.', *reasons)
+        judgements.append(_judge(item, item is chosen, reasons))
+    return Selection(chosen, tuple(judgements))
+
+
+def _judge(series: Series, chosen: bool, reasons: tuple[str, ...]) -> SeriesJudgement:
+    count = series.header.get("NumberOfFrames", 1) if series.file_format != "dicom" else len(series.instances)
+    return SeriesJudgement(
+        series_instance_uid=series.series_instance_uid,
+        description=series.description,
+        modality=series.modality,
+        instance_count=count,
+        chosen=chosen,
+        reasons=reasons,
+    )

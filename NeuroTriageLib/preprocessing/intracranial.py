@@ -97,7 +97,7 @@ def fill_holes_2d(mask_shw: np.ndarray) -> np.ndarray:
     filled = mask_shw.copy()
     for s in np.flatnonzero(mask_shw.any(axis=(1, 2))):
         image = sitk.GetImageFromArray(mask_shw[s].astype(np.uint8))
-        filled[s] = sitk.GetArrayViewFromImage(sitk.BinaryFillhole(image)) > 0
+        filled[s] = sitk.GetArrayFromImage(sitk.BinaryFillhole(image)) > 0
     return filled
 
 

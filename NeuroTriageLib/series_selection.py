@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from .core.errors import ConfigError, NeuroTriageError
 from .core.findings import SeriesJudgement
@@ -99,7 +99,7 @@ def _no_geometry(it: SeriesEvidence) -> str:
 def _not_axial(it: SeriesEvidence) -> str:
     if it.angle_to_axial_deg <= MAX_ANGLE_TO_AXIAL_DEG:
         return ""
-    return f"It is not axial: its slices stand {it.angle_to_axial_deg:.0f} degrees off, a coronal, sagittal or oblique reformat."
+    return f"It is not axial but a coronal, sagittal or oblique reformat ({it.angle_to_axial_deg:.0f} degrees off)."
 
 
 def _projection(it: SeriesEvidence) -> str:

@@ -1,4 +1,4 @@
-"""What sites and vendors write into CT headers, read as: soft or sharp kernel, with or without contrast, which body part.
+"""What sites and vendors write into CT headers: soft or sharp kernel, with or without contrast, which body part.
 
 Every pattern is ours unless a source stands beside it; they are tried on upper-case text.
 """

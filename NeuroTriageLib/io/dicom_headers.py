@@ -1,4 +1,4 @@
-"""One DICOM file's header as plain values: one Instance per classic image or per frame, no name and no ID of a patient."""
+"""One DICOM file's header as plain values, one Instance per image or frame, without any patient's name or ID."""
 
 from __future__ import annotations
 
@@ -22,18 +22,19 @@ from ..core.study import Instance
 
 KEPT_KEYWORDS = (
     # which object, and how it is stored
-    "SOPClassUID ImageType Modality Manufacturer ManufacturerModelName NumberOfFrames LossyImageCompression "
+    *("SOPClassUID", "ImageType", "Modality", "Manufacturer", "ManufacturerModelName", "NumberOfFrames"),
+    *("LossyImageCompression", "SeriesNumber", "AcquisitionNumber", "InstanceNumber"),
     # what it shows, in the words of the site
-    "StudyDescription SeriesDescription ProtocolName RequestedProcedureDescription BodyPartExamined "
-    "ContrastBolusAgent ConvolutionKernel DerivationDescription SeriesNumber AcquisitionNumber InstanceNumber "
-    "AcquisitionTime ContentTime TemporalPositionIdentifier TemporalPositionIndex EchoNumbers KVP "
+    *("StudyDescription", "SeriesDescription", "ProtocolName", "RequestedProcedureDescription", "BodyPartExamined"),
+    *("ContrastBolusAgent", "ConvolutionKernel", "TemporalPositionIdentifier", "TemporalPositionIndex"),
+    *("EchoNumbers", "KVP"),
     # where it lies
-    "FrameOfReferenceUID ImagePositionPatient ImageOrientationPatient SliceLocation SliceThickness PixelSpacing "
-    "GantryDetectorTilt Rows Columns "
+    *("FrameOfReferenceUID", "ImagePositionPatient", "ImageOrientationPatient", "SliceLocation", "SliceThickness"),
+    *("PixelSpacing", "Rows", "Columns"),
     # what the numbers mean
-    "SamplesPerPixel PhotometricInterpretation BitsAllocated BitsStored PixelRepresentation PixelPaddingValue "
-    "PixelPaddingRangeLimit RescaleIntercept RescaleSlope RescaleType"
-).split()
+    *("SamplesPerPixel", "BitsAllocated", "PixelPaddingValue", "PixelPaddingRangeLimit"),
+    *("RescaleIntercept", "RescaleSlope", "RescaleType"),
+)
 """The DICOM keywords that Instance.header may hold (with TransferSyntaxUID from the file meta information)."""
 
 _IDENTITY = ["StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "StudyDate", "PatientID", "PatientName"]

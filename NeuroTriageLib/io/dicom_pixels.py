@@ -204,8 +204,8 @@ def _to_values(
 ) -> np.ndarray:
     """One slice rescaled; for CT padding and everything below -1024 becomes -1024, int16 saturates at 32767."""
     slope, intercept = rescale
-    values = stored.astype(np.int32 if whole else np.float32) * (int(slope) if whole else np.float32(slope))
-    values += int(intercept) if whole else np.float32(intercept)
+    number = np.int32 if whole else np.float32
+    values = stored.astype(number) * number(slope) + number(intercept)
     if is_ct:
         values[_padding_mask(stored, header, rescale)] = AIR_HU
         np.maximum(values, AIR_HU, out=values)

@@ -98,8 +98,8 @@ def _series_of(series_uid: str, instances: list[Instance]) -> list[Series]:
             stack_flags.append(
                 QualityFlag(
                     "split_series",
-                    f"The series holds {len(stacks)} stacks of images ({', '.join(str(len(s)) for s in stacks)} images);"
-                    f" this is number {number}.",
+                    f"The series holds {len(stacks)} stacks of images "
+                    f"({', '.join(str(len(other)) for other in stacks)} images); this is number {number}.",
                     float(len(stacks)),
                 )
             )

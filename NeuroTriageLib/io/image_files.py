@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 import numpy as np
-import SimpleITK as sitk
+import SimpleITK
 
 from ..core.errors import GeometryError, InputError, SeriesSelectionError
 from ..core.findings import QualityFlag
@@ -65,7 +65,7 @@ def _nifti_header(path: Path) -> tuple[tuple[int, int, int], SliceGrid]:
 
 
 def _nrrd_header(path: Path) -> tuple[tuple[int, int, int], SliceGrid]:
-    reader = sitk.ImageFileReader()
+    reader = SimpleITK.ImageFileReader()
     reader.SetFileName(str(path))
     try:
         reader.ReadImageInformation()
@@ -105,7 +105,7 @@ def read_image_values(series: Series) -> tuple[np.ndarray, SliceGrid]:
         return array, SliceGrid.from_affine(header.shape_kji, header.affine_ijk_to_lps)
     _, grid = _nrrd_header(path)
     try:
-        array = sitk.GetArrayFromImage(sitk.ReadImage(str(path)))
+        array = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(path)))
     except RuntimeError as error:
         raise InputError(
             "The NRRD file is truncated or damaged.", where=str(path), next_step="Copy it again."

@@ -20,8 +20,10 @@ _DTYPES = {2: "u1", 4: "i2", 8: "i4", 16: "f4", 64: "f8", 256: "i1", 512: "u2", 
 
 _HEADER = np.dtype(
     {
-        "names": ["size", "dim", "datatype", "pixdim", "offset", "slope", "inter", "units", "qform", "sform"]
-        + ["quatern", "qoffset", "srow", "magic"],
+        "names": [
+            *("size", "dim", "datatype", "pixdim", "offset", "slope", "inter", "units", "qform", "sform"),
+            *("quatern", "qoffset", "srow", "magic"),
+        ],
         "formats": ["i4", "8i2", "i2", "8f4", "f4", "f4", "f4", "u1", "i2", "i2", "3f4", "3f4", "(3,4)f4", "S4"],
         "offsets": [0, 40, 70, 76, 108, 112, 116, 123, 252, 254, 256, 268, 280, 344],
         "itemsize": 352,
@@ -94,7 +96,7 @@ def _shape(path: Path, dim: np.ndarray) -> tuple[int, int, int]:
     sizes = [int(n) for n in dim[1 : count + 1]] if 1 <= count <= 7 else []
     if len(sizes) < 3 or min(sizes) < 1 or any(n > 1 for n in sizes[3:]):
         raise InputError(
-            f"The NIfTI image has the size {' x '.join(map(str, sizes)) or 'nothing'}; one 3D stack of slices is needed.",
+            f"The NIfTI image has the size {' x '.join(map(str, sizes)) or 'nothing'}; one 3D stack is needed.",
             where=str(path),
             next_step="Save one time point or channel as a file of its own.",
         )

@@ -1,0 +1,145 @@
+"""Samples the painted head at the slices: pose, elastic warp, mass effect, and the mean over each slice's thickness."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812
+
+from .anatomy import DISTANCE_STEP_MM
+from .canvas import HeadCanvas
+from .stack import Pose, Stack
+
+SUB_PLANE_MM = 1.3  # distance between the planes that a slice is averaged from; the maps' voxels are 1 mm (ours)
+WARP_NODE_MM = 28.0
+DISPLACEMENT_NODE_MM = 4.0
+COORDINATE_STEP = 8  # pixels between exactly computed coordinates; between them they are interpolated
+PLANES_AT_ONCE_PIXELS = 2_000_000
+
+
+@dataclass(frozen=True)
+class Acquired:
+    """Mean Hounsfield units and blood fractions of every voxel of the stack, on the canvas's device."""
+
+    hu: torch.Tensor
+    blood: dict[str, torch.Tensor]
+
+
+def acquire(canvas: HeadCanvas, pose: Pose, stack: Stack, warp_mm: float) -> Acquired:
+    """The canvas resampled once, directly at the slices' voxel centres, averaged over the slice thickness."""
+    displacement = _displacement(canvas, warp_mm)
+    codes = list(canvas.blood)
+    source = torch.stack([canvas.hu, *(canvas.blood[code] for code in codes)])[None]
+    count, height, width = stack.grid.shape_kji
+    rows, columns = _head_window(canvas, pose, stack)
+    out = torch.zeros((1 + len(codes), count, height, width), device=canvas.device)
+    out[0] = -1000.0
+    planes = _sub_planes(stack)
+    per_slice = max(1, PLANES_AT_ONCE_PIXELS // ((rows.stop - rows.start) * (columns.stop - columns.start)))
+    for k in range(count):
+        total = None
+        for at in range(0, len(planes[k]), per_slice):
+            grid = _coordinates(canvas, pose, stack, displacement, k, planes[k][at : at + per_slice], rows, columns)
+            part = F.grid_sample(source, grid[None], mode="bilinear", padding_mode="border", align_corners=True)
+            part = part[0].sum(1)
+            total = part if total is None else total + part
+        assert total is not None
+        out[:, k, rows, columns] = total / len(planes[k])
+    return Acquired(hu=out[0], blood={code: out[1 + n] for n, code in enumerate(codes)})
+
+
+def _sub_planes(stack: Stack) -> list[np.ndarray]:
+    """For each slice, the offsets in mm across the planes at which it is sampled."""
+    out = []
+    for thickness in stack.thicknesses_mm:
+        count = int(np.clip(np.ceil(thickness / SUB_PLANE_MM - 0.2), 1, 8))
+        out.append((np.arange(count) + 0.5) / count * thickness - thickness / 2.0)
+    return out
+
+
+def _head_window(canvas: HeadCanvas, pose: Pose, stack: Stack) -> tuple[slice, slice]:
+    """Rows and columns of the slices that the map's box can reach; the rest is air."""
+    size = np.array(canvas.shape[::-1]) - 1.0
+    corners = pose.to_lps(np.array([[a, b, c] for a in (0, size[0]) for b in (0, size[1]) for c in (0, size[2])]))
+    grid = stack.grid
+    i = (corners - grid.origins_lps_mm[0]) @ grid.direction_i / grid.spacing_i_mm
+    # A row's place along y is the same in all slices, because the table moves along z only.
+    j = (corners[:, 1] - grid.origins_lps_mm[0, 1]) / (grid.direction_j[1] * grid.spacing_j_mm)
+    windows = []
+    for values, count in ((j, grid.shape_kji[1]), (i, grid.shape_kji[2])):
+        low = int(np.clip(np.floor(values.min()) - 4, 0, count - 2))
+        windows.append(slice(low, int(np.clip(np.ceil(values.max()) + 5, low + 2, count))))
+    return windows[0], windows[1]
+
+
+def _coordinates(
+    canvas: HeadCanvas,
+    pose: Pose,
+    stack: Stack,
+    displacement: torch.Tensor,
+    k: int,
+    offsets_mm: np.ndarray,
+    rows: slice,
+    columns: slice,
+) -> torch.Tensor:
+    """(P, J, I, 3) grid_sample coordinates of the sub-planes of slice k in a window."""
+    grid = stack.grid
+    nodes_j = np.linspace(rows.start, rows.stop - 1, max(2, (rows.stop - rows.start) // COORDINATE_STEP))
+    nodes_i = np.linspace(columns.start, columns.stop - 1, max(2, (columns.stop - columns.start) // COORDINATE_STEP))
+    lps = (
+        grid.origins_lps_mm[k]
+        + offsets_mm[:, None, None, None] * _normal_up(stack)
+        + nodes_j[None, :, None, None] * grid.spacing_j_mm * grid.direction_j
+        + nodes_i[None, None, :, None] * grid.spacing_i_mm * grid.direction_i
+    )  # (P, nj, ni, 3)
+    size = np.array(canvas.shape[::-1]) - 1.0
+    place = torch.from_numpy((pose.to_map(lps) / size * 2.0 - 1.0).astype(np.float32)).to(canvas.device)
+    moved = F.grid_sample(displacement, place[None], mode="bilinear", padding_mode="border", align_corners=True)
+    place = place.permute(0, 3, 1, 2) + moved[0].permute(1, 0, 2, 3)
+    fine = F.interpolate(
+        place, size=(rows.stop - rows.start, columns.stop - columns.start), mode="bilinear", align_corners=True
+    )
+    return fine.permute(0, 2, 3, 1)
+
+
+def _normal_up(stack: Stack) -> np.ndarray:
+    return np.cross(stack.grid.direction_i, stack.grid.direction_j)
+
+
+def _displacement(canvas: HeadCanvas, warp_mm: float) -> torch.Tensor:
+    """(1, 3, k, j, i) where to fetch each place from, relative to it, in grid_sample units (i, j, k).
+
+    A smooth random warp, plus the mass effect of swellings and shifts. Mass effect fades out towards the skull.
+    """
+    nodes = [max(2, round(n / DISPLACEMENT_NODE_MM)) for n in canvas.shape]
+    field = torch.stack([warp_mm * canvas.noise(tuple(nodes), WARP_NODE_MM / DISPLACEMENT_NODE_MM) for _ in range(3)])  # type: ignore[arg-type]
+    axes = [torch.linspace(0, n - 1, m, device=canvas.device) for n, m in zip(canvas.shape, nodes, strict=True)]
+    place = torch.stack(torch.meshgrid(*axes, indexing="ij"))  # (3, k, j, i) in k, j, i
+    index = [axis.round().long() for axis in axes]
+    depth = canvas.depth[index[0]][:, index[1]][:, :, index[2]].float() * DISTANCE_STEP_MM
+    ramp = (depth / 16.0).clamp(0.0, 1.0)
+    for swelling in canvas.swellings:
+        field = field + ramp * _swelling_field(place, swelling.center_kji, swelling.from_mm, swelling.to_mm)
+    for shift in canvas.shifts:
+        away = place - _column(shift.center_kji, place)
+        near = torch.exp(-(away**2).sum(0) / (2.0 * shift.reach_mm**2))
+        field = field - ramp * near * shift.amount_mm * _column(shift.direction_kji, place)
+    scale = torch.tensor([2.0 / (n - 1) for n in canvas.shape], device=canvas.device)
+    return (field * scale[:, None, None, None]).flip(0)[None]
+
+
+def _swelling_field(place: torch.Tensor, center: np.ndarray, from_mm: float, to_mm: float) -> torch.Tensor:
+    """Magnify the ball round a centre; what lies outside is pressed together over about 25 mm."""
+    away = place - _column(center, place)
+    radius = (away**2).sum(0).sqrt().clamp(min=0.5)
+    gain = to_mm - from_mm
+    fetched = torch.where(
+        radius < to_mm, radius * (from_mm / to_mm), radius - gain * torch.exp(-(radius - to_mm) / 25.0)
+    )
+    return away / radius * (fetched - radius)
+
+
+def _column(vector: np.ndarray, like: torch.Tensor) -> torch.Tensor:
+    return torch.tensor(vector, dtype=torch.float32, device=like.device)[:, None, None, None]

@@ -1,0 +1,179 @@
+"""HeadCanvas: the head of one exam on its 1 mm grid, in which tissue, lesions and blood are painted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812
+
+from .anatomy import DISTANCE_STEP_MM, Anatomy
+from .tissue import Tissue
+
+Box = tuple[slice, slice, slice]
+
+
+@dataclass(frozen=True)
+class Swelling:
+    """A lesion that takes room: what lay within from_mm of the centre lies within to_mm afterwards."""
+
+    center_kji: np.ndarray
+    from_mm: float
+    to_mm: float
+
+
+@dataclass(frozen=True)
+class Shift:
+    """Brain pushed away from a collection: by up to amount_mm, along direction_kji, within reach_mm of the centre."""
+
+    center_kji: np.ndarray
+    direction_kji: np.ndarray
+    amount_mm: float
+    reach_mm: float
+
+
+class HeadCanvas:
+    """Hounsfield units and blood fractions on the anatomy's grid, with the exam's random numbers.
+
+    Args:
+        anatomy: the head.
+        seed: of every random number of the exam.
+        device: where the arrays live.
+    """
+
+    def __init__(self, anatomy: Anatomy, seed: int, device: torch.device) -> None:
+        self.anatomy, self.device = anatomy, device
+        self.rng = np.random.default_rng(seed)
+        self.shape = anatomy.shape_kji
+        self.tissue = self._tensor(anatomy.tissue)
+        self.depth = self._tensor(anatomy.depth)
+        self.hu = torch.zeros(self.shape, device=device)
+        self.csf_share = torch.zeros(0)  # set by head_tissue.paint
+        self.blood: dict[str, torch.Tensor] = {}
+        self.swellings: list[Swelling] = []
+        self.shifts: list[Shift] = []
+        self.truth: dict[str, Any] = {}
+
+    def _tensor(self, array: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(array).to(self.device)
+
+    def field(self, name: str) -> torch.Tensor:
+        """A field of the anatomy (depth, falx_distance, ...) as a tensor."""
+        return self._tensor(getattr(self.anatomy, name))
+
+    def uniform(self, low_high: tuple[float, float]) -> float:
+        """One number from a range."""
+        return float(self.rng.uniform(*low_high))
+
+    def log_uniform(self, low: float, high: float) -> float:
+        """One number between low and high, each octave as likely as the next."""
+        return float(np.exp(self.rng.uniform(np.log(low), np.log(high))))
+
+    def chance(self, probability: float) -> bool:
+        """True with that probability."""
+        return bool(self.rng.random() < probability)
+
+    def place(self, name: str) -> np.ndarray | None:
+        """(3,) a voxel (k, j, i) drawn from the anatomy's named list; None when the list is empty."""
+        points = self.anatomy.points[name]
+        return points[self.rng.integers(len(points))].astype(np.float64) if len(points) else None
+
+    def noise(self, shape: tuple[int, int, int], scale_mm: float) -> torch.Tensor:
+        """Smooth noise of a shape: about standard normal at nodes scale_mm apart, linear between them."""
+        nodes = [max(2, int(np.ceil(n / scale_mm)) + 1) for n in shape]
+        coarse = torch.from_numpy(self.rng.standard_normal(nodes, dtype=np.float32)).to(self.device)
+        return self.stretched(coarse, shape)
+
+    @staticmethod
+    def stretched(coarse: torch.Tensor, shape: tuple[int, int, int]) -> torch.Tensor:
+        """A coarse field (k, j, i) interpolated so that its corners are the corners of the shape."""
+        return F.interpolate(coarse[None, None], size=shape, mode="trilinear", align_corners=True)[0, 0]
+
+    def box(self, center_kji: np.ndarray, radius_mm: float) -> Box | None:
+        """The part of the grid within radius_mm of a centre, axis by axis; None when nothing is left."""
+        low = [max(0, int(c - radius_mm)) for c in center_kji]
+        high = [min(n, int(c + radius_mm) + 2) for c, n in zip(center_kji, self.shape, strict=True)]
+        if any(h - low_ < 2 for low_, h in zip(low, high, strict=True)):
+            return None
+        return tuple(slice(a, b) for a, b in zip(low, high, strict=True))  # type: ignore[return-value]
+
+    def offsets(self, box: Box, center_kji: np.ndarray) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Millimetres from a centre along k, j and i in a box, as broadcastable tensors."""
+        axes = [
+            torch.arange(s.start, s.stop, device=self.device, dtype=torch.float32) - float(c)
+            for s, c in zip(box, center_kji, strict=True)
+        ]
+        return axes[0][:, None, None], axes[1][None, :, None], axes[2][None, None, :]
+
+    def blob(
+        self, center_kji: np.ndarray, radii_mm: np.ndarray, rough: float = 0.3
+    ) -> tuple[Box, torch.Tensor, torch.Tensor] | None:
+        """An irregular ellipsoid in random orientation: its box, its fraction (0-1) and its relative radius.
+
+        The fraction has an edge 1 mm wide; the relative radius is 1 on the surface.
+        """
+        box = self.box(center_kji, float(radii_mm.max()) * (1.25 + rough) + 2)
+        if box is None:
+            return None
+        k, j, i = self.offsets(box, center_kji)
+        rotation, _ = np.linalg.qr(self.rng.standard_normal((3, 3)))
+        squared = torch.zeros(1, device=self.device)
+        for axis in range(3):
+            a, b, c = (float(v) for v in rotation[axis] / radii_mm[axis])
+            squared = squared + (k * a + j * b + i * c) ** 2
+        relative = squared.sqrt()
+        if rough > 0:
+            shape = tuple(relative.shape)
+            least = float(radii_mm.min())
+            relative = relative + rough * 0.5 * self.noise(shape, max(3.0, least * 0.8))  # type: ignore[arg-type]
+            relative = relative + rough * 0.25 * self.noise(shape, max(2.0, least * 0.3))  # type: ignore[arg-type]
+        fraction = (0.5 + (1.0 - relative) * float(radii_mm.min())).clamp(0.0, 1.0)
+        return box, fraction, relative
+
+    def is_tissue(self, box: Box, *tissues: Tissue) -> torch.Tensor:
+        """Bool mask of some tissue classes in a box."""
+        table = torch.zeros(256, dtype=torch.bool, device=self.device)
+        table[[int(t) for t in tissues]] = True
+        return table[self.tissue[box].long()]
+
+    def depth_mm(self, box: Box) -> torch.Tensor:
+        """Distance to the inner table in a box; 0 outside the intracranial space."""
+        return self.depth[box].float() * DISTANCE_STEP_MM
+
+    def paint_blood(
+        self,
+        code: str,
+        box: Box,
+        fraction: torch.Tensor,
+        blood_hu: torch.Tensor | float,
+        replaced_hu: float | None = None,
+    ) -> None:
+        """Replace that fraction of each voxel of a box by blood; older blood there gives way.
+
+        replaced_hu: what the blood takes the place of when that is one part of the voxel only (CSF in a sulcus);
+        None: of all that is there.
+        """
+        for layer in self.blood.values():
+            layer[box] *= 1.0 - fraction
+        if code not in self.blood:
+            self.blood[code] = torch.zeros(self.shape, device=self.device)
+        self.blood[code][box] += fraction
+        self.hu[box] += fraction * (blood_hu - (self.hu[box] if replaced_hu is None else replaced_hu))
+
+    def paint(self, box: Box, fraction: torch.Tensor, hu: torch.Tensor | float) -> None:
+        """Replace that fraction of each voxel of a box by something that is no blood."""
+        for layer in self.blood.values():
+            layer[box] *= 1.0 - fraction
+        self.hu[box] += fraction * (hu - self.hu[box])
+
+    def clot_hu(self, shape: tuple[int, ...], mean_hu: float, texture_hu: float = 3.0) -> torch.Tensor:
+        """Blood's Hounsfield units in a box: a mean with two scales of texture."""
+        coarse = self.noise(shape, 8.0)  # type: ignore[arg-type]
+        return mean_hu + texture_hu * coarse + 0.5 * texture_hu * self.noise(shape, 3.0)  # type: ignore[arg-type]
+
+    @property
+    def everything(self) -> Box:
+        """The box that is the whole grid."""
+        return tuple(slice(0, n) for n in self.shape)  # type: ignore[return-value]

@@ -1,0 +1,116 @@
+"""Draws the slice stack of one exam and the pose of the head in it: tilt, spacing, field of view, coverage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..core.geometry import SliceGrid
+from .anatomy import Anatomy
+from .settings import HeadCtSettings
+
+
+@dataclass(frozen=True, eq=False)
+class Pose:
+    """How the head lies in the scanner: map voxel (i, j, k) = center_ijk + matrix @ (LPS mm).
+
+    The brain's centre lies near the isocentre; the matrix holds rotation, scale and mirroring.
+    """
+
+    center_ijk: np.ndarray
+    matrix: np.ndarray
+
+    def to_map(self, points_lps_mm: np.ndarray) -> np.ndarray:
+        """Continuous map voxels (..., 3) i, j, k of LPS points (..., 3)."""
+        return self.center_ijk + points_lps_mm @ self.matrix.T
+
+    def to_lps(self, points_ijk: np.ndarray) -> np.ndarray:
+        """LPS points (..., 3) of map voxels (..., 3) i, j, k."""
+        return (points_ijk - self.center_ijk) @ np.linalg.inv(self.matrix).T
+
+
+@dataclass(frozen=True, eq=False)
+class Stack:
+    """The slices: their grid and the thickness of each in mm."""
+
+    grid: SliceGrid
+    thicknesses_mm: np.ndarray
+    tilt_deg: float
+
+
+def draw_pose(anatomy: Anatomy, rng: np.random.Generator, settings: HeadCtSettings) -> Pose:
+    """Rotation, anisotropic scale, mirroring and off-centre position of the head."""
+    pitch, yaw, roll = (rng.normal(0.0, sd) for sd in (settings.pitch_deg, settings.yaw_deg, settings.roll_deg))
+    # Head protocols follow the orbitomeatal line, about 10 degrees steeper than the label maps' axial plane.
+    rotation = _rotation(0, pitch + 6.0) @ _rotation(2, yaw) @ _rotation(1, roll)
+    scale = rng.uniform(*settings.scale, 3)
+    mirror = np.array([rng.choice([-1.0, 1.0]), 1.0, 1.0])
+    matrix = np.diag(mirror / scale) @ rotation
+    off_center = np.array([rng.normal(0.0, settings.off_center_mm), rng.normal(8.0, settings.off_center_mm), 0.0])
+    center = anatomy.brain_center_kji[::-1] - matrix @ off_center
+    return Pose(center_ijk=center, matrix=matrix)
+
+
+def _rotation(axis: int, degrees: float) -> np.ndarray:
+    c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    a, b = ((1, 2), (2, 0), (0, 1))[axis]
+    out = np.eye(3)
+    out[a, a] = out[b, b] = c
+    out[a, b], out[b, a] = -s, s
+    return out
+
+
+def draw_stack(anatomy: Anatomy, pose: Pose, rng: np.random.Generator, settings: HeadCtSettings) -> Stack:
+    """Slices from below the brain to above it. With tilt, the planes are tilted and the table moves along z only."""
+    tilt = float(rng.uniform(*settings.tilt_deg)) if rng.random() < settings.tilt_probability else 0.0
+    cosine, sine = np.cos(np.radians(tilt)), np.sin(np.radians(tilt))
+    direction_j = np.array([0.0, cosine, -sine])
+    normal = np.array([0.0, sine, cosine])
+    brain = pose.to_lps(anatomy.points["space"][:, ::-1].astype(np.float64))
+    heights = brain @ normal  # of the plane through each point, measured across the planes
+    start = float(heights.min()) - rng.uniform(*settings.coverage_below_mm)
+    end = float(heights.max()) + rng.uniform(*settings.coverage_above_mm)
+    heights, thicknesses = _draw_heights(start, end, rng, settings)
+    pixel = _pixel_mm(brain, rng, settings)
+    half = pixel * (settings.matrix - 1) / 2.0
+    origin = np.array([-half, 0.0, 0.0]) - half * direction_j
+    # The plane at height h crosses the table's axis (x = y = 0) at z = h / cos(tilt).
+    origins = origin + heights[:, None] / cosine * np.array([0.0, 0.0, 1.0])
+    grid = SliceGrid(
+        shape_kji=(len(heights), settings.matrix, settings.matrix),
+        origins_lps_mm=np.round(origins, 4),
+        direction_i=np.array([1.0, 0.0, 0.0]),
+        direction_j=direction_j,
+        spacing_i_mm=pixel,
+        spacing_j_mm=pixel,
+        slice_thickness_mm=float(np.median(thicknesses)),
+    )
+    return Stack(grid=grid, thicknesses_mm=thicknesses, tilt_deg=tilt)
+
+
+def _pixel_mm(brain_lps_mm: np.ndarray, rng: np.random.Generator, settings: HeadCtSettings) -> float:
+    """Pixel size for a drawn field of view that the skull fits into, rounded as scanners write it."""
+    needed = 2.0 * float(np.abs(brain_lps_mm[:, :2]).max()) + 16.0
+    field_of_view = max(float(rng.uniform(*settings.field_of_view_mm)), min(needed, settings.field_of_view_mm[1]))
+    return round(field_of_view / settings.matrix, 6)
+
+
+def _draw_heights(
+    start: float, end: float, rng: np.random.Generator, settings: HeadCtSettings
+) -> tuple[np.ndarray, np.ndarray]:
+    """Plane positions from start to end and slice thicknesses."""
+    spacing = float(rng.choice(settings.slice_spacings_mm))
+    upper = spacing
+    change = end
+    if rng.random() < settings.mixed_stack_probability:
+        spacing, upper = sorted((spacing, float(rng.choice(settings.slice_spacings_mm))))
+        change = start + float(rng.uniform(0.25, 0.5)) * (end - start)
+    filled = float(rng.uniform(0.6, 1.0)) if rng.random() < settings.gap_probability else 1.0
+    heights, thicknesses = [start], [spacing]
+    while heights[-1] < end - 0.5 * upper:
+        thickness = spacing if heights[-1] < change else upper
+        # Where thin slices meet thick ones, the planes are half of each apart.
+        heights.append(heights[-1] + (thicknesses[-1] + thickness) / 2.0)
+        thicknesses.append(thickness)
+    return np.array(heights), np.array(thicknesses) * filled

@@ -1,4 +1,4 @@
-"""What is wrong with the images that a reader must know: geometry, coverage, noise, metal; and whether a head is there."""
+"""What a reader must know about the images: geometry, coverage, noise, metal; and whether they show a head."""
 
 from __future__ import annotations
 
@@ -166,6 +166,6 @@ def _metal(volume: Volume) -> Iterator[QualityFlag]:
     if volume_ml >= METAL_ML:
         slices = np.flatnonzero(counts) + 1
         message = (
-            f"Metal ({volume_ml:.1f} mL) in slices {slices[0]} to {slices[-1]}; its streaks may hide or imitate blood."
+            f"Metal ({volume_ml:.1f} mL) in slices {slices[0]} to {slices[-1]}: streaks may hide or imitate blood."
         )
         yield QualityFlag("metal", message, volume_ml)

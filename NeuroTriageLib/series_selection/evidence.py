@@ -12,16 +12,8 @@ import numpy as np
 from ..core.errors import NeuroTriageError
 from ..core.geometry import SliceGrid
 from ..core.study import Series
-from .ct_vocabulary import (
-    BodyPart,
-    Contrast,
-    Sharpness,
-    body_part_said,
-    contrast_said,
-    kernel_sharpness,
-    says_bone,
-)
-from .dicom_geometry import stack_slices
+from ..io.dicom_geometry import stack_slices
+from .ct_vocabulary import BodyPart, Contrast, Sharpness, body_part_said, contrast_said, kernel_sharpness, says_bone
 
 # From the most to the least specific: the first one that says something about the series decides.
 _BODY_PART_SOURCES = (

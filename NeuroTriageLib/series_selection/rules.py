@@ -1,4 +1,4 @@
-"""Which series of a study is the non-contrast axial head CT, and why each of the others is not: one table of rules."""
+"""Two literal tables: why a series is no readable head CT, and what orders the ones that are."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .core.errors import ConfigError, NeuroTriageError
-from .core.findings import SeriesJudgement
-from .core.study import Series, Study
-from .io.image_files import ct_evidence
-from .io.series_evidence import SeriesEvidence, evidence_of
+from ..core.errors import NeuroTriageError
+from ..io.image_files import ct_evidence
+from .evidence import SeriesEvidence
 
 # Limits of the rules. All are ours; adult heads measure about 220-240 mm from chin to vertex, the brain 130-150 mm.
 MAX_ANGLE_TO_AXIAL_DEG = 35.0  # gantry tilt reaches 30 degrees, a turned or flexed head adds a little
@@ -29,14 +27,6 @@ _CAPTURE = re.compile(r"DOSE|PATIENT PROTOCOL|EXAM SUMMARY|SCREEN ?SAVE|RADIATIO
 _PROJECTION = re.compile(r"\bMIP\b|\bMINIP\b|\bVRT?\b|\b3D\b|VOLUME REND|SURFACE|\bSSD\b|COLOU?R")
 _REFORMAT = re.compile(r"REFORMAT|\bMPR\b|\bCOR(ONAL)?\b|\bSAG(ITTAL)?\b|OBLIQUE")
 _SPECTRAL = re.compile(r"MONO ?E|\bKEV\b|IODINE|\bVNC\b|VIRTUAL|\bZ ?EFF|RHO|ELECTRON DENS")
-
-
-@dataclass(frozen=True)
-class Selection:
-    """The answer: the series to read (None is an answer too) and a judgement on every series of the study."""
-
-    series: Series | None
-    judgements: tuple[SeriesJudgement, ...]
 
 
 @dataclass(frozen=True)
@@ -216,7 +206,7 @@ def _is_reformat(it: SeriesEvidence) -> bool:
     return bool(_REFORMAT.search(" ".join([*it.image_types, it.text("description")])))
 
 
-def rejections(it: SeriesEvidence) -> tuple[str, ...]:
+def reasons_against(it: SeriesEvidence) -> tuple[str, ...]:
     """Every reason against a series, () when it is suitable."""
     reasons = []
     for rule in RULES:
@@ -227,88 +217,11 @@ def rejections(it: SeriesEvidence) -> tuple[str, ...]:
     return tuple(reasons)
 
 
-def matching_series(study: Study, override: str) -> tuple[Series, ...]:
-    """The series that a user means by a SeriesInstanceUID or by a part of the description (any case)."""
-    by_uid = tuple(item for item in study.series if item.series_instance_uid == override)
-    return by_uid or tuple(item for item in study.series if override.lower() in item.description.lower())
+def reasons_for(it: SeriesEvidence) -> tuple[str, ...]:
+    """What speaks for a suitable series."""
+    return tuple(preference.sentence(it) for preference in PREFERENCES if preference.applies(it))
 
 
-def select_head_ct(study: Study, *, override: str | None = None) -> Selection:
-    """Choose the non-contrast axial head CT in a soft kernel, or none, with reasons.
-
-    Args:
-        study: headers of one study; for NIfTI and NRRD the values are looked at too.
-        override: SeriesInstanceUID or unique part of a description: the user's choice, read whatever the rules say.
-
-    Raises:
-        ConfigError: the override fits several series, or several image files without headers would do.
-    """
-    evidence = evidence_of(study.series)
-    against = [rejections(it) for it in evidence]
-    if override is not None:
-        return _overruled(study, override, against)
-    suitable = [index for index, reasons in enumerate(against) if not reasons]
-    if not suitable:
-        return Selection(None, tuple(_judge(item, False, r) for item, r in zip(study.series, against, strict=True)))
-    files = [study.series[index].description for index in suitable if study.series[index].file_format != "dicom"]
-    if len(files) > 1:
-        raise ConfigError(
-            f"{len(files)} image files in one folder could be the head CT ({', '.join(files)}).",
-            next_step="Name one of them, as the input or with --series.",
-        )
-    best = max(suitable, key=lambda index: (_points(evidence[index]), index))
-    return Selection(
-        study.series[best],
-        tuple(_judge_chosen_or_not(index, best, evidence, against) for index in range(len(evidence))),
-    )
-
-
-def _points(it: SeriesEvidence) -> int:
+def points(it: SeriesEvidence) -> int:
+    """Sum of the points of the preferences that apply."""
     return sum(preference.points for preference in PREFERENCES if preference.applies(it))
-
-
-def _for_it(it: SeriesEvidence) -> list[str]:
-    return [preference.sentence(it) for preference in PREFERENCES if preference.applies(it)]
-
-
-def _judge_chosen_or_not(
-    index: int, best: int, evidence: list[SeriesEvidence], against: list[tuple[str, ...]]
-) -> SeriesJudgement:
-    it = evidence[index]
-    if index == best:
-        return _judge(it.series, True, tuple(_for_it(it)))
-    if against[index]:
-        return _judge(it.series, False, against[index])
-    better = [sentence for sentence in _for_it(evidence[best]) if sentence not in _for_it(it)]
-    name = evidence[best].series.description or evidence[best].series.series_instance_uid
-    why = " ".join(better) or "It was made later or has no disadvantage."
-    return _judge(it.series, False, (f'It is suitable too, but "{name}" was preferred: {why}',))
-
-
-def _overruled(study: Study, override: str, against: list[tuple[str, ...]]) -> Selection:
-    named = matching_series(study, override)
-    if len({item.series_instance_uid for item in named}) > 1:
-        listed = ", ".join(f'"{item.description}" ({item.series_instance_uid})' for item in named)
-        raise ConfigError(f'"{override}" fits {len(named)} series: {listed}.', next_step="Name one by its UID.")
-    # Of several stacks under one UID the one with the fewest reasons against it, then the largest (they come first).
-    chosen = min(named, key=lambda item: len(against[study.series.index(item)]), default=None)
-    judgements = []
-    for item, reasons in zip(study.series, against, strict=True):
-        if item is chosen:
-            reasons = ("Chosen by the user.", *(f"The rules speak against it: {reason}" for reason in reasons))
-        else:
-            reasons = (f'The user named "{override}", not this series.', *reasons)
-        judgements.append(_judge(item, item is chosen, reasons))
-    return Selection(chosen, tuple(judgements))
-
-
-def _judge(series: Series, chosen: bool, reasons: tuple[str, ...]) -> SeriesJudgement:
-    count = series.header.get("NumberOfFrames", 1) if series.file_format != "dicom" else len(series.instances)
-    return SeriesJudgement(
-        series_instance_uid=series.series_instance_uid,
-        description=series.description,
-        modality=series.modality,
-        instance_count=count,
-        chosen=chosen,
-        reasons=reasons,
-    )

@@ -47,7 +47,7 @@ ALLOWED_PACKAGES: dict[str, set[str]] = {
     "preprocessing": {"SimpleITK", "torch"},
     "measurements": {"SimpleITK"},
     "outputs": {"SimpleITK", "jinja2", "pydicom"},
-    "simulation": {"SimpleITK", "pydicom"},
+    "simulation": {"SimpleITK", "pydicom", "torch"},
     "networks": {"torch"},
     "inference": {"torch"},
     "systems": {"torch"},
@@ -56,7 +56,7 @@ ALLOWED_PACKAGES: dict[str, set[str]] = {
 
 # Rooms whose modules may import torch when they are imported. Everything else must work, and start fast, without it.
 TORCH_MODULES = re.compile(
-    r"NeuroTriageLib\.(networks|inference|training|systems(?!\.\w+_config$)|preprocessing\.network_grid)\b"
+    r"NeuroTriageLib\.(networks|inference|training|simulation|systems(?!\.\w+_config$)|preprocessing\.network_grid)\b"
 )
 PANEL_PACKAGES = {"numpy", "slicer", "qt", "ctk", "vtk", "vtkmodules"}
 
@@ -67,7 +67,7 @@ IMPORT_NAMES = {
     "pylibjpeg-rle": "rle",
     "python-gdcm": "gdcm",
 }
-DECODERS = {"pyjpegls", "pylibjpeg-openjpeg", "pylibjpeg-rle", "python-gdcm"}  # pydicom loads them by itself
+DECODERS = {"pyjpegls", "pylibjpeg", "pylibjpeg-openjpeg", "pylibjpeg-rle", "python-gdcm"}  # pydicom loads them by itself
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,7 @@ def _tag_segment(segment: slicer.vtkSegment, code: str, result: ExamResult, read
 
 
 def add_heatmap_node(reading: Reading, ct_node: slicer.vtkMRMLScalarVolumeNode) -> slicer.vtkMRMLScalarVolumeNode:
-    """The probability of any hemorrhage in percent at each voxel, in a heat colour map, transparent where it is near 0."""
+    """The probability of any hemorrhage at each voxel, in percent; transparent where it is near 0."""
     node = _add("vtkMRMLScalarVolumeNode", f"Hemorrhage heatmap ({reading.system})")
     percent = np.clip(np.rint(np.asarray(reading.heatmap_kji, dtype=np.float32) * 100.0), 0, 100).astype(np.uint8)
     slicer.util.updateVolumeFromArray(node, percent)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import slicer
@@ -43,10 +43,14 @@ def show_exam(
 
     Args:
         result: what the pipeline found.
-        volume_node: the node that was read; None makes one from the result's own volume.
+        volume_node: the node that was read; None makes one from the result's own volume. Its slices are then in the
+            order that makes i, j, k right-handed, as Slicer has them after reading a file.
         subject: names for a patient and study that the scene does not know; neutral ones when None.
     """
-    ct_node = volume_node if volume_node is not None else result_nodes.add_ct_node(result.volume)
+    if volume_node is None:
+        result = _with_right_handed_slices(result)
+        volume_node = result_nodes.add_ct_node(result.volume)
+    ct_node = volume_node
     segmentations = tuple(result_nodes.add_segmentation_node(result, reading, ct_node) for reading in result.readings)
     heatmaps = tuple(result_nodes.add_heatmap_node(reading, ct_node) for reading in result.readings)
     table = result_nodes.add_findings_table(result)
@@ -78,6 +82,28 @@ def volume_from_node(volume_node: slicer.vtkMRMLScalarVolumeNode) -> Volume:
         sop_instance_uids=uids if len(uids) == grid.shape_kji[0] else (),
         source="scene",
     )
+
+
+def _with_right_handed_slices(result: ExamResult) -> ExamResult:
+    """The same exam with the slices of its images in the order in which i, j, k are right-handed.
+
+    Slicer reverses left-handed volumes whenever it reads one, but not the transform, table and masks beside it.
+    """
+    origins = result.grid.origins_lps_mm
+    if (origins[-1] - origins[0]) @ result.grid.normal >= 0:
+        return result
+    volume = replace(
+        result.volume,
+        array_kji=result.volume.array_kji[::-1],
+        grid=replace(result.grid, origins_lps_mm=origins[::-1]),
+        sop_instance_uids=result.volume.sop_instance_uids[::-1],
+        frame_numbers=result.volume.frame_numbers[::-1],
+    )
+    readings = tuple(
+        replace(reading, label_kji=reading.label_kji[::-1], heatmap_kji=reading.heatmap_kji[::-1])
+        for reading in result.readings
+    )
+    return replace(result, volume=volume, readings=readings)
 
 
 def _plain_array(array: np.ndarray) -> np.ndarray:

@@ -29,9 +29,9 @@ def flip_lps_ras(points: np.ndarray) -> np.ndarray:
 def place_volume(volume_node: slicer.vtkMRMLVolumeNode, grid: SliceGrid) -> None:
     """Put the node's voxels where the grid has them.
 
-    A stack that one right-angled matrix can place gets that matrix. A tilted or unevenly spaced one gets the regularised
-    matrix and, as from Slicer's own DICOM reader, a grid transform above it that moves every slice to its true place.
-    The node must be in the scene.
+    A stack that one right-angled matrix can place gets that matrix. A tilted or unevenly spaced one gets the
+    regularised matrix and, as from Slicer's own DICOM reader, a grid transform above it that moves every slice to its
+    true place. The node must be in the scene.
     """
     affine = _regular_ijk_to_ras(grid)
     volume_node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(affine))

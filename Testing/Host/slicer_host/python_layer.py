@@ -1,0 +1,91 @@
+"""The Python packages of the Slicer application that slicer-core does not ship, as far as the module uses them."""
+
+from __future__ import annotations
+
+import sys
+import types
+import unittest
+from pathlib import Path
+
+import slicer
+from slicer.util import VTKObservationMixin  # noqa: F401  (part of the layer in slicer-core)
+
+from .parameter_node import parameterNodeWrapper
+
+
+class ScriptedLoadableModule:
+    """The module's description."""
+
+    def __init__(self, parent) -> None:
+        self.parent = parent
+        self.moduleName = type(self).__name__
+
+
+class ScriptedLoadableModuleWidget:
+    """The module's panel; parent is the widget that Slicer lays it into."""
+
+    def __init__(self, parent) -> None:
+        self.parent = parent
+        self.layout = parent.layout()
+        self.moduleName = type(self).__name__.removesuffix("Widget")
+        self.developerMode = False
+
+    def setup(self) -> None:
+        pass
+
+    def resourcePath(self, name: str) -> str:
+        return str(Path(slicer.util.modulePath(self.moduleName)).parent / "Resources" / name)
+
+
+class ScriptedLoadableModuleLogic:
+    """The module's logic; its parameters live in one singleton node."""
+
+    def __init__(self, parent=None) -> None:
+        self.moduleName = type(self).__name__.removesuffix("Logic")
+
+    def getParameterNode(self):
+        node = slicer.mrmlScene.GetSingletonNode(self.moduleName, "vtkMRMLScriptedModuleNode")
+        if node is None:
+            node = slicer.mrmlScene.CreateNodeByClass("vtkMRMLScriptedModuleNode")
+            node.UnRegister(None)
+            node.SetSingletonTag(self.moduleName)
+            node.SetModuleName(self.moduleName)
+            node.SetName(self.moduleName)
+            node = slicer.mrmlScene.AddNode(node)
+        return node
+
+
+class ScriptedLoadableModuleTest(unittest.TestCase):
+    """The test that developers start from the module's panel."""
+
+    def runTest(self) -> None:
+        pass
+
+    def delayDisplay(self, message: str, msec: int | None = None) -> None:
+        print(message)
+
+
+def install() -> None:
+    """Make slicer.ScriptedLoadableModule, slicer.parameterNodeWrapper and slicer.i18n importable."""
+    bases = (
+        ScriptedLoadableModule,
+        ScriptedLoadableModuleWidget,
+        ScriptedLoadableModuleLogic,
+        ScriptedLoadableModuleTest,
+    )
+    _add("ScriptedLoadableModule", **{cls.__name__: cls for cls in bases})
+    _add("parameterNodeWrapper", parameterNodeWrapper=parameterNodeWrapper)
+    _add("i18n", tr=lambda text: text, translate=lambda context, text: text)
+    _add("packaging", pip_ensure=_refuse_to_install)
+
+
+def _add(name: str, **content) -> None:
+    module = types.ModuleType(f"slicer.{name}")
+    vars(module).update(content)
+    module.__all__ = list(content)
+    sys.modules[module.__name__] = module
+    setattr(slicer, name, module)
+
+
+def _refuse_to_install(requirements, **options) -> None:
+    """As inside Slicer under --testing: nothing is installed."""

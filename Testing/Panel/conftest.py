@@ -1,0 +1,79 @@
+"""Collects scene_*.py: tests that run inside a Slicer-like process of their own, one process per file."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+TIMEOUT_S = 240
+sys.path.append(str(Path(__file__).parent))  # made_exams.py, also for tests that pytest imports itself
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    if file_path.suffix == ".py" and file_path.name.startswith("scene_"):
+        return SceneFile.from_parent(parent, path=file_path)
+    return None
+
+
+class SceneFile(pytest.File):
+    """A file whose tests import slicer, so it is read, not imported, here."""
+
+    def collect(self):
+        for statement in ast.parse(self.path.read_text(encoding="utf-8")).body:
+            if isinstance(statement, ast.FunctionDef) and statement.name.startswith("test_"):
+                yield SceneTest.from_parent(self, name=statement.name)
+
+
+class SceneTest(pytest.Item):
+    """One test of a scene file; the first one to run runs the whole file."""
+
+    def runtest(self) -> None:
+        missing = [name for name in ("slicer", "PySide6") if importlib.util.find_spec(name) is None]
+        if missing:
+            pytest.skip(f"needs {' and '.join(missing)}: pip install 'neurotriage[scene,test]'")
+        results, log = run_scene_file(self.path)
+        outcome = results.get(self.name, "The process ended before this test ran.")
+        if outcome:
+            raise SceneTestFailed(f"{outcome}\n{log[-3000:]}" if "Traceback" not in outcome else outcome)
+
+    def repr_failure(self, excinfo, style=None):
+        return str(excinfo.value) if isinstance(excinfo.value, SceneTestFailed) else super().repr_failure(excinfo)
+
+    def reportinfo(self):
+        return self.path, None, f"{self.path.stem}::{self.name}"
+
+
+class SceneTestFailed(Exception):
+    """Carries the other process's traceback."""
+
+
+@functools.cache
+def run_scene_file(path: Path) -> tuple[dict[str, str], str]:
+    """Run a file's tests; ({name: "" or traceback}, what the process said)."""
+    with tempfile.TemporaryDirectory() as folder:
+        results = Path(folder, "results.json")
+        run = subprocess.run(
+            [sys.executable, "-m", "slicer_host.run_file", str(path), str(results)],
+            env=scene_environment(),
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=TIMEOUT_S,
+        )
+        return (json.loads(results.read_text()) if results.exists() else {}), run.stdout + run.stderr
+
+
+def scene_environment() -> dict[str, str]:
+    """The environment in which the host, the panel and the library can be imported."""
+    roots = [ROOT, ROOT / "NeuroTriage", ROOT / "Testing" / "Host"]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, roots)), "OMP_NUM_THREADS": "1"}

@@ -1,0 +1,153 @@
+"""The result folder: complete or not there at all, and nothing of the user's is overwritten without being told to."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from ..core.errors import OutputError
+from ..core.findings import ExamResult
+from .findings_json import write_findings_json
+from .heatmap import write_heatmap
+from .report import write_report
+from .segmentation import write_masks
+
+FINDINGS_FILE = "findings.json"
+MASKS_FILE = "masks.seg.nrrd"
+HEATMAP_FILE = "heatmap.nrrd"
+REPORT_FILE = "report.html"
+SCENE_FILE = "scene.mrb"
+RESULT_FILES = (FINDINGS_FILE, MASKS_FILE, HEATMAP_FILE, REPORT_FILE, SCENE_FILE)
+
+# EDQUOT, a user's share used up, is unknown to Windows.
+_DISK_FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
+
+SceneWriter = Callable[[ExamResult, Path], None]
+
+
+def check_output_folder(out_dir: Path, *, force: bool) -> None:
+    """Refuse early, before minutes of work, what write_outputs would refuse at the end.
+
+    Raises:
+        OutputError: a file has that name, the folder holds something and force is off, or there are no rights.
+    """
+    if out_dir.exists() and not out_dir.is_dir():
+        raise OutputError("The output is a file, not a folder.", where=str(out_dir), next_step="Name another folder.")
+    try:
+        occupied = out_dir.is_dir() and any(out_dir.iterdir())
+    except OSError as error:
+        raise _output_error(error, out_dir) from error
+    if occupied and not force:
+        raise OutputError(
+            "The output folder is not empty.",
+            where=str(out_dir),
+            next_step="Name another folder, or use --force to replace the results in it.",
+        )
+    nearest = next(folder for folder in (out_dir.absolute(), *out_dir.absolute().parents) if folder.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        raise OutputError(
+            "There is no right to write here.", where=str(nearest), next_step="Name another output folder."
+        )
+
+
+def write_outputs(
+    result: ExamResult, out_dir: Path, *, force: bool = False, write_scene: SceneWriter | None = None
+) -> list[Path]:
+    """Write every file of a result, and return where they are.
+
+    They are written into a new folder beside out_dir (inside it, when it exists) and moved into place when all are
+    complete; after any failure everything is as it was. With force the five result files are replaced as a set (an older scene does not stay beside
+    newer findings); the user's other files in the folder stay. A result without a reading has no masks, no heatmap
+    and no scene: an empty mask would say that nothing was found.
+
+    Args:
+        result: what to write.
+        out_dir: the folder; made, with its parents, when it is not there.
+        force: replace results that are already there.
+        write_scene: writes scene.mrb; None leaves it out. It may also write nothing.
+
+    Raises:
+        OutputError: something is there already, no rights, a full disk.
+    """
+    check_output_folder(out_dir, force=force)
+    target = out_dir.resolve()
+    made = [folder for folder in target.parents if not folder.exists()]  # the deepest first
+    partial: Path | None = None
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        beside = target if target.exists() else target.parent
+        partial = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=beside))
+        _write_files(result, partial, write_scene)
+        names = [name for name in RESULT_FILES if (partial / name).exists()]
+        if target.exists():
+            _replace_results(partial, target)
+        else:
+            _readable_by_others(partial)
+            os.replace(partial, target)
+    except BaseException as error:
+        if partial is not None:
+            shutil.rmtree(partial, ignore_errors=True)
+        for folder in made:
+            with contextlib.suppress(OSError):  # not empty: somebody else uses it by now
+                folder.rmdir()
+        if isinstance(error, OSError):
+            raise _output_error(error, out_dir) from error
+        raise
+    return [out_dir / name for name in names]
+
+
+def _write_files(result: ExamResult, folder: Path, write_scene: SceneWriter | None) -> None:
+    write_findings_json(result, folder / FINDINGS_FILE)
+    write_report(result, folder / REPORT_FILE)
+    if result.readings:
+        write_masks(result, folder / MASKS_FILE)
+        write_heatmap(result, folder / HEATMAP_FILE)
+        if write_scene is not None:
+            write_scene(result, folder / SCENE_FILE)
+
+
+def _replace_results(partial: Path, target: Path) -> None:
+    """Old result files make room for the new ones, and come back when that fails."""
+    old = partial / ".replaced"
+    old.mkdir()
+    moved_away, moved_in = [], []
+    try:
+        for name in RESULT_FILES:
+            if os.path.lexists(target / name):
+                os.replace(target / name, old / name)
+                moved_away.append(name)
+        for name in RESULT_FILES:
+            if (partial / name).exists():
+                os.replace(partial / name, target / name)
+                moved_in.append(name)
+    except BaseException:
+        for name in moved_in:
+            (target / name).unlink()
+        for name in moved_away:
+            os.replace(old / name, target / name)
+        raise
+    shutil.rmtree(partial, ignore_errors=True)
+
+
+def _readable_by_others(folder: Path) -> None:
+    """The rights of any new folder: tempfile makes folders that only their owner may open."""
+    umask = os.umask(0)
+    os.umask(umask)
+    folder.chmod(0o777 & ~umask)
+
+
+def _output_error(error: OSError, out_dir: Path) -> OutputError:
+    """The message for what the operating system refused."""
+    where = str(error.filename or out_dir)
+    if error.errno in _DISK_FULL:
+        return OutputError("The disk is full; nothing was written.", where=str(out_dir), next_step="Free some space.")
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return OutputError(
+            "There is no right to write here.", where=str(out_dir), next_step="Name another output folder."
+        )
+    return OutputError(f"The result cannot be written: {error.strerror or error}.", where=where)

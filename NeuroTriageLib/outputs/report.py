@@ -1,0 +1,175 @@
+"""report.html: one self-contained page for a radiologist; no scripts, nothing loaded from elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+
+from .. import __version__
+from ..core.codes import ANY, FINDING_CODES
+from ..core.findings import ExamResult, Finding, Reading
+from .pictures import HEAT_STOPS_RGB, Picture, PictureMaker, css_color
+from .shown_masks import shown_reading
+from .slice_chart import slice_chart, slice_scores
+
+TEMPLATE_FILE = "report_template.html"
+THUMBNAILS = 12  # slices in the overview at most (ours)
+SIZE_WORDS = {
+    "large": "large (> 25 mL)",
+    "medium": "medium (5–25 mL)",
+    "small": "small (0.01–5 mL)",
+    "punctate": "punctate (< 0.01 mL)",
+}
+STATUS_WORDS = {"found": "Found", "not_found": "Not found", "could_not_look": "Could not look"}
+
+
+@dataclass(frozen=True)
+class Headline:
+    """The answer in one line, and what must be known beside it."""
+
+    status: str
+    title: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class KeyPicture:
+    """A key slice with its heading."""
+
+    title: str
+    note: str
+    picture: Picture
+
+
+def write_report(result: ExamResult, path: Path) -> None:
+    """Write the page. A result without a reading gives a page that says why it could not be looked at."""
+    path.write_text(render_report(result), encoding="utf-8", newline="\n")
+
+
+def render_report(result: ExamResult) -> str:
+    """The page as text."""
+    reading = shown_reading(result)
+    maker = PictureMaker(result, reading)
+    return (
+        _environment()
+        .get_template(TEMPLATE_FILE)
+        .render(
+            version=__version__,
+            result=result,
+            headline=headline(result),
+            findings=result.findings,
+            several_systems=len({finding.system for finding in result.findings}) > 1,
+            abc2_of={item.code: item for item in result.abc2},
+            codes=FINDING_CODES,
+            size_words=SIZE_WORDS,
+            status_words=STATUS_WORDS,
+            key_pictures=_key_pictures(result, reading, maker),
+            thumbnails=[maker.thumbnail(k) for k in _overview_slices(result)],
+            chart=slice_chart(result, reading) if reading is not None else None,
+            view_box=maker.view_box_mm,
+            letters=maker.plane.letters,
+            heat_gradient=", ".join(css_color(stop) for stop in HEAT_STOPS_RGB),
+            series=sorted(result.judgements, key=lambda judgement: not judgement.chosen),
+            geometry=_geometry(result),
+        )
+    )
+
+
+def headline(result: ExamResult) -> Headline:
+    """The answer in one line: found, nothing found and could not look are three different ones."""
+    by_status: dict[str, list[Finding]] = {"found": [], "not_found": [], "could_not_look": []}
+    for finding in result.findings:
+        by_status[finding.status].append(finding)
+    unseen = by_status["could_not_look"]
+    gaps = f"Could not look for {_names(unseen)}: {unseen[0].reason}" if unseen else ""
+    if by_status["found"]:
+        types = [finding for finding in by_status["found"] if finding.code != ANY]
+        total = next((finding for finding in by_status["found"] if finding.code == ANY), None)
+        named = _names(types) if types else "type undetermined"
+        size = f"{millilitres(total.volume_ml)} mL in all" if total is not None and total.volume_ml else "not outlined"
+        return Headline("found", "Intracranial hemorrhage found", f"{named}; {size}. {gaps}".strip())
+    if by_status["not_found"]:
+        detail = "Every probability is below its threshold. This does not rule hemorrhage out."
+        return Headline("not_found", "No intracranial hemorrhage found", f"{detail} {gaps}".strip())
+    reason = unseen[0].reason if unseen else "No system has read this exam."
+    return Headline("could_not_look", "The exam could not be read", f"{reason} This is not a negative result.")
+
+
+def millilitres(volume_ml: float | None) -> str:
+    """A volume for people: one decimal, two below 1 mL."""
+    if volume_ml is None:
+        return "–"
+    if 0 < volume_ml < 0.01:
+        return "< 0.01"
+    return f"{volume_ml:.1f}" if volume_ml >= 1 or volume_ml == 0 else f"{volume_ml:.2f}"
+
+
+def _names(findings: list[Finding]) -> str:
+    names = [FINDING_CODES[finding.code].name for finding in findings]
+    return ", ".join([*names[:1], *(name[0].lower() + name[1:] for name in names[1:])])
+
+
+def _key_pictures(result: ExamResult, reading: Reading | None, maker: PictureMaker) -> list[KeyPicture]:
+    """The key slice of every type that was found; in a negative exam the slices that came closest."""
+    found = [finding for finding in result.findings if finding.status == "found" and finding.key_slice is not None]
+    shown = [finding for finding in found if finding.code != ANY] or found
+    if not shown:
+        return _closest_slices(reading, maker) if reading is not None and not found else []
+    by_slice: dict[int, list[Finding]] = {}
+    for finding in shown:
+        by_slice.setdefault(int(finding.key_slice or 0), []).append(finding)
+    return [KeyPicture(_names(findings), _mask_note(findings), maker.picture(k)) for k, findings in by_slice.items()]
+
+
+def _mask_note(findings: list[Finding]) -> str:
+    bare = [finding for finding in findings if not finding.components]
+    return f"No outline for {_names(bare)}: the slice with the highest score." if bare else ""
+
+
+def _closest_slices(reading: Reading, maker: PictureMaker) -> list[KeyPicture]:
+    """Up to two slices with the highest scores that are not neighbours."""
+    scores = slice_scores(reading)
+    chosen: list[int] = []
+    for k in np.argsort(-scores, kind="stable"):
+        if len(chosen) < 2 and all(abs(int(k) - other) > 2 for other in chosen):
+            chosen.append(int(k))
+    title = "Highest score, below threshold"
+    return [KeyPicture(title, f"Score of this slice: {scores[k]:.3f}.", maker.picture(k)) for k in chosen]
+
+
+def _overview_slices(result: ExamResult) -> list[int]:
+    """Evenly spaced slices over the stack."""
+    count = result.grid.shape_kji[0]
+    middles = (np.arange(min(count, THUMBNAILS)) + 0.5) * count / min(count, THUMBNAILS)
+    return [int(k) for k in middles]
+
+
+def _geometry(result: ExamResult) -> dict[str, str]:
+    """The grid in words."""
+    grid = result.grid
+    slices, rows, columns = grid.shape_kji
+    words = {
+        "Slices": f"{slices} of {rows} × {columns} pixels, {grid.spacing_j_mm:.3g} × {grid.spacing_i_mm:.3g} mm",
+        "Slice thickness": f"{grid.slice_thickness_mm:.3g} mm",
+    }
+    if slices > 1:
+        low, high = grid.slice_spacings_mm.min(), grid.slice_spacings_mm.max()
+        words["Slice spacing"] = f"{low:.3g} mm" if high - low < 0.05 else f"{low:.3g} to {high:.3g} mm"
+        words["Gantry tilt"] = f"{grid.tilt_deg:.1f}°"
+    return words
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    loader = jinja2.FileSystemLoader(Path(__file__).parent)
+    environment = jinja2.Environment(
+        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    filters: dict[str, Any] = {"millilitres": millilitres, "css_color": css_color}
+    environment.filters.update(filters)
+    return environment

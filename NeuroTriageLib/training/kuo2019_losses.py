@@ -1,0 +1,52 @@
+"""The two losses of PatchFCN: weighted pixel cross-entropy and one two-way cross-entropy per patch class."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F  # noqa: N812 (torch's own convention)
+from torch import Tensor
+
+from ..networks.patchfcn import window_logits
+from .exam_bank import OUTSIDE
+
+
+def pixel_loss(logits: Tensor, target: Tensor, positive_weight: float) -> Tensor:
+    """Cross-entropy over background and types, blood pixels weighted (Kuo 2019: 3), in float32.
+
+    Args:
+        logits: (b, 1 + N, h, w).
+        target: (b, h, w) labels; OUTSIDE (beyond the brain) counts as background.
+        positive_weight: weight of pixels with a label; background has 1. The mean is over the weights.
+    """
+    label = target.masked_fill(target == OUTSIDE, 0)
+    each = F.cross_entropy(logits.float(), label, reduction="none")
+    weight = torch.where(label > 0, positive_weight, 1.0)
+    return (each * weight).sum() / weight.sum()
+
+
+def patch_targets(target: Tensor, types: int, minimum_pixels: int, window: int, stride: int) -> Tensor:
+    """(b, 1 + N, windows_j, windows_i) int64: 1 where a window shows any blood, then each type.
+
+    Args:
+        target: (b, h, w) labels or OUTSIDE.
+        types: N.
+        minimum_pixels: a window shows a type from this many pixels on.
+        window, stride: in pixels; a patch passed alone is one window of its own size.
+    """
+    values = torch.arange(1, types + 1, device=target.device).view(1, -1, 1, 1)
+    shown = (target[:, None] == values).float()  # (b, N, h, w)
+    shown = torch.cat([shown.sum(dim=1, keepdim=True), shown], dim=1)
+    counts = F.avg_pool2d(shown, window, stride) * window**2
+    return (counts > minimum_pixels - 0.5).long()
+
+
+def patch_loss(patch: Tensor, targets: Tensor, window: int, stride: int) -> Tensor:
+    """Mean over windows and classes of the two-way cross-entropy (Kuo 2019: the classes are independent), in float32.
+
+    Args:
+        patch: (b, 1 + N, 2, h, w), the branch's map before pooling.
+        targets: (b, 1 + N, windows_j, windows_i) from patch_targets.
+        window, stride: in pixels of the map.
+    """
+    logits = window_logits(patch.float(), window, stride)  # (b, 1 + N, 2, windows_j, windows_i)
+    return F.cross_entropy(logits.transpose(1, 2), targets)

@@ -1,0 +1,178 @@
+"""One training run's state: network, optimizer, running mean, chance; one step at a time, saved and restored whole."""
+
+from __future__ import annotations
+
+import copy
+import time
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..networks.patchfcn import OUTPUT_STRIDE, PatchFcn
+from ..systems.kuo2019_config import Kuo2019Config
+from .checkpoint import generator_state, restore_generator
+from .kuo2019_losses import patch_loss, patch_targets, pixel_loss
+from .kuo2019_recipe import Stage, TrainingConfig
+from .patch_augmentation import augmented
+from .patch_sampler import PatchSampler
+
+
+class Kuo2019Trainer:
+    """Trains a PatchFCN through the stages of a recipe.
+
+    Args:
+        config: the network and its input.
+        training: the recipe.
+        sampler: where patches come from.
+        device: torch's name of the device.
+    """
+
+    def __init__(self, config: Kuo2019Config, training: TrainingConfig, sampler: PatchSampler, device: str) -> None:
+        torch.manual_seed(training.seed)
+        self.config, self.training, self.sampler, self.device = config, training, sampler, device
+        self.rng = np.random.default_rng(training.seed)
+        network = PatchFcn(len(config.codes), config.width, config.slices)
+        self.network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average: PatchFcn = copy.deepcopy(self.network)
+        self.step = 0  # in all
+        self.stage_index = 0
+        self.stage_step = 0
+        self.stage_seconds = 0.0
+        self.optimizer = self._start_stage()
+
+    @property
+    def stage(self) -> Stage:
+        """The stage that the next step belongs to."""
+        return self.training.stages[self.stage_index]
+
+    @property
+    def is_done(self) -> bool:
+        """True when every stage is over."""
+        return self.stage_index >= len(self.training.stages)
+
+    @property
+    def epochs_done(self) -> float:
+        """Epochs of the present stage; an epoch has as many patches as the bank has slabs."""
+        return self.stage_step * self.training.batch_size / max(1, self.sampler.slabs)
+
+    def fraction(self) -> float:
+        """0-1, how much of the present stage is done: of its time when there is a budget, else of its epochs."""
+        if self.training.minutes is not None:
+            return self.stage_seconds / max(1e-9, 60 * self.training.minutes * self.stage.share)
+        return self.epochs_done / self.stage.epochs
+
+    def train_step(self) -> dict[str, float]:
+        """One minibatch; returns its losses. Goes on to the next stage when the present one is over."""
+        started = time.monotonic()
+        rate = self.training.learning_rate(self.stage, self.fraction(), self.epochs_done)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        image, target = self._batch()
+        losses = self._losses(image.to(memory_format=torch.channels_last), target)
+        total = sum(losses.values())
+        self.optimizer.zero_grad(set_to_none=True)
+        total.backward()  # type: ignore[union-attr]
+        nn.utils.clip_grad_norm_(self._trained_parameters(), 5.0)  # not in Kuo 2019; ours, against rare spikes
+        self.optimizer.step()
+        self.step += 1
+        self.stage_step += 1
+        self._update_average()
+        values = {name: float(loss.detach()) for name, loss in losses.items()}
+        self.stage_seconds += time.monotonic() - started
+        if self.fraction() >= 1.0:
+            self.next_stage()
+        return values
+
+    def next_stage(self) -> None:
+        """Leave the present stage; the next one starts from the weights that would be kept."""
+        self.network.load_state_dict(self.kept_network().state_dict())
+        self.stage_index += 1
+        self.stage_step, self.stage_seconds = 0, 0.0
+        if not self.is_done:
+            self.optimizer = self._start_stage()
+
+    def kept_network(self) -> PatchFcn:
+        """The network whose weights are kept: the running mean, or the last one without averaging."""
+        return self.average if self.training.average_decay > 0 else self.network
+
+    def _batch(self) -> tuple[Tensor, Tensor]:
+        """Patches, or now and then whole images, augmented."""
+        whole = self.training.whole_share > 0 and self.rng.random() < self.training.whole_share
+        batch = self.sampler.draw_whole(self.rng) if whole else self.sampler.draw(self.rng)
+        size = self.config.image_size if whole else self.config.patch_size
+        window_hu = self.config.window_hu[1] - self.config.window_hu[0]
+        return augmented(batch, size, self.training.augmentation, window_hu, self.rng, self.device)
+
+    def _losses(self, image: Tensor, target: Tensor) -> dict[str, Tensor]:
+        """The losses of the present stage, in float32."""
+        types = len(self.config.codes)
+        with torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=self.training.bfloat16):
+            output = self.network(image)
+        losses: dict[str, Tensor] = {}
+        if self.stage.name != "patch":
+            losses["pixel_loss"] = pixel_loss(output.pixel, target, self.training.positive_pixel_weight)
+        if self.stage.name != "segmentation":
+            window, stride = self.config.patch_size, self.config.patch_stride
+            wanted = patch_targets(target, types, self.training.minimum_patch_pixels, window, stride)
+            losses["patch_loss"] = patch_loss(output.patch, wanted, window // OUTPUT_STRIDE, stride // OUTPUT_STRIDE)
+            if self.stage.name == "joint":
+                losses["patch_loss"] = losses["patch_loss"] * self.training.patch_loss_weight
+        return losses
+
+    def _start_stage(self) -> torch.optim.Optimizer:
+        """Freeze what the stage does not train, and give it an optimizer of its own."""
+        name = self.stage.name
+        self.network.train()
+        for module_name, module in self.network.named_children():
+            trains = name == "joint" or (module_name == "patch_branch") == (name == "patch")
+            module.requires_grad_(trains)
+            module.train(trains)
+        parameters = self._trained_parameters()
+        if self.training.optimizer == "sgd":
+            return torch.optim.SGD(
+                parameters, self.stage.learning_rate, self.training.momentum, weight_decay=self.training.weight_decay
+            )
+        return torch.optim.AdamW(parameters, self.stage.learning_rate, weight_decay=self.training.weight_decay)
+
+    def _trained_parameters(self) -> list[nn.Parameter]:
+        return [parameter for parameter in self.network.parameters() if parameter.requires_grad]
+
+    @torch.no_grad()
+    def _update_average(self) -> None:
+        if self.training.average_decay <= 0:
+            return
+        decay = min(self.training.average_decay, (1 + self.step) / (10 + self.step))
+        ours, theirs = self.average.state_dict(), self.network.state_dict()
+        for name, value in ours.items():
+            if value.is_floating_point():
+                value.lerp_(theirs[name], 1 - decay)
+            else:
+                value.copy_(theirs[name])
+
+    def state(self) -> dict[str, Any]:
+        """Everything that a later process needs to go on as if nothing had happened."""
+        return {
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "generator": generator_state(self.rng),
+            "torch_rng": torch.get_rng_state(),
+            "step": self.step,
+            "stage_index": self.stage_index,
+            "stage_step": self.stage_step,
+            "stage_seconds": self.stage_seconds,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """The inverse of state()."""
+        for name in ("step", "stage_index", "stage_step", "stage_seconds"):
+            setattr(self, name, state[name])
+        self.network.load_state_dict(state["network"])
+        self.average.load_state_dict(state["average"])
+        if not self.is_done:
+            self.optimizer = self._start_stage()
+            self.optimizer.load_state_dict(state["optimizer"])
+        restore_generator(self.rng, state["generator"])
+        torch.set_rng_state(state["torch_rng"])

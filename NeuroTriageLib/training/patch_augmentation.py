@@ -1,0 +1,69 @@
+"""Random changes of a batch of crops on the training device: intensity first, then one affine cut to the patch."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812 (torch's own convention)
+from torch import Tensor
+
+from .exam_bank import OUTSIDE
+from .kuo2019_recipe import Augmentation
+from .patch_sampler import PatchBatch
+
+
+def augmented(
+    batch: PatchBatch, size: int, settings: Augmentation | None, window_hu: float, rng: np.random.Generator, device: str
+) -> tuple[Tensor, Tensor]:
+    """(b, slices, size, size) float32 image 0-1 and (b, size, size) int64 target (labels or OUTSIDE) of crops.
+
+    Without settings the crops' centres are cut out unchanged. window_hu is how many HU the range 0-1 stands for.
+    """
+    image = torch.from_numpy(batch.image).to(device).float().div_(255.0)
+    target = torch.from_numpy(batch.target).to(device)
+    if settings is None:
+        return _center(image, size), _center(target, size).long()
+    image = _changed_intensity(image, settings, window_hu, rng)
+    grid = _cut(len(image), image.shape[-1], size, settings, rng).to(device)
+    patch = F.grid_sample(image, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+    # Shifted by one, so that the zeros beyond the crop mean OUTSIDE and 0 (no blood) stays itself.
+    shifted = (target.long() + 1) % (OUTSIDE + 1)
+    labels = F.grid_sample(shifted[:, None].float(), grid, mode="nearest", padding_mode="zeros", align_corners=False)
+    return patch, (labels[:, 0].long() + OUTSIDE) % (OUTSIDE + 1)
+
+
+def _changed_intensity(image: Tensor, settings: Augmentation, window_hu: float, rng: np.random.Generator) -> Tensor:
+    """Offset, gain, noise and blur inside the brain; what lies outside stays 0."""
+    count = len(image)
+    brain = image > 0
+    gain = _column(rng.uniform(1 - settings.gain, 1 + settings.gain, count), image)
+    offset = _column(rng.uniform(-settings.offset_hu, settings.offset_hu, count) / window_hu, image)
+    spread = _column(rng.uniform(0, settings.noise_hu, count) * (rng.random(count) < 0.5) / window_hu, image)
+    noise = torch.from_numpy(rng.standard_normal(image.shape, dtype=np.float32)).to(image.device)
+    changed = image * gain + offset + noise * spread
+    for b in np.flatnonzero(rng.random(count) < settings.blur):
+        changed[b] = F.avg_pool2d(changed[b : b + 1], 3, 1, 1, count_include_pad=False)[0] * 0.6 + changed[b] * 0.4
+    return changed.clamp_(0.0, 1.0) * brain
+
+
+def _column(values: np.ndarray, like: Tensor) -> Tensor:
+    return torch.from_numpy(values.astype(np.float32)).to(like.device).view(-1, 1, 1, 1)
+
+
+def _cut(count: int, crop: int, patch: int, settings: Augmentation, rng: np.random.Generator) -> Tensor:
+    """(b, p, p, 2) sampling grid: rotation, zoom and mirroring around the crop's centre."""
+    angle = np.radians(rng.uniform(-settings.rotation_deg, settings.rotation_deg, count))
+    zoom = np.exp(rng.uniform(math.log(settings.scale[0]), math.log(settings.scale[1]), count))
+    mirror = np.where(rng.random(count) < settings.mirror, -1.0, 1.0)
+    scale = patch / crop / zoom
+    matrix = np.zeros((count, 2, 3), np.float32)
+    matrix[:, 0, 0], matrix[:, 0, 1] = scale * np.cos(angle) * mirror, -scale * np.sin(angle)
+    matrix[:, 1, 0], matrix[:, 1, 1] = scale * np.sin(angle) * mirror, scale * np.cos(angle)
+    return F.affine_grid(torch.from_numpy(matrix), [count, 1, patch, patch], align_corners=False)
+
+
+def _center(array: Tensor, size: int) -> Tensor:
+    start = (array.shape[-1] - size) // 2
+    return array[..., start : start + size, start : start + size]

@@ -1,0 +1,36 @@
+"""Tiny banks of made-up exams: an oval brain with bright squares whose brightness tells their type."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from NeuroTriageLib.systems.kuo2019_config import Kuo2019Config
+from NeuroTriageLib.training.exam_bank import OUTSIDE, BankExam, exam_path
+
+TINY = Kuo2019Config(width=0.05, image_size=64, patch_size=48, pixel_spacing_mm=3.6)
+
+
+def synthetic_exam(seed: int, *, types: tuple[int, ...], slabs: int = 5, size: int = 48) -> BankExam:
+    """An exam whose middle slab shows the types, each as one square of 8 x 8 pixels; the others show nothing."""
+    rng = np.random.default_rng(seed)
+    rows, columns = np.mgrid[:size, :size] - (size - 1) / 2
+    brain = np.broadcast_to(rows**2 + columns**2 < (size / 2) ** 2, (slabs, size, size))
+    image = np.where(brain, rng.normal(60, 8, brain.shape).clip(1, 255), 0).astype(np.uint8)
+    target = np.where(brain, 0, OUTSIDE).astype(np.uint8)
+    for value in types:
+        row, column = rng.integers(12, size - 20, 2)
+        square = slabs // 2, slice(row, row + 8), slice(column, column + 8)
+        image[square], target[square] = 110 + 25 * value, value
+    return BankExam(image, target, (8, 8), 64, {"seed": seed, "types": list(types)})
+
+
+def write_bank(folder: Path, exams: int) -> Path:
+    """Banks "train" and "validation" of exams of which every second one is positive, types in turn."""
+    for name in ("train", "validation"):
+        for number in range(exams):
+            types = (1 + number // 2 % 5,) if number % 2 else ()
+            seed = number + (1000 if name == "validation" else 0)
+            synthetic_exam(seed, types=types).save(exam_path(folder / name, number))
+    return folder

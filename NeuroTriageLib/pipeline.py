@@ -1,0 +1,151 @@
+"""The whole story: a study goes in, findings with their measurements come out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from .core.errors import ConfigError, SeriesSelectionError
+from .core.findings import ExamResult, QualityFlag, Reading, SeriesJudgement
+from .core.study import Study
+from .core.volume import Volume
+from .io.inputs import open_input, read_volume
+from .measurements.findings import measure
+from .preprocessing.quality import assess
+from .series_selection import Selection, select_head_ct
+
+Progress = Callable[[str, float], None]
+"""Called with a stage's name and the share of it that is done (0-1); may raise Cancelled."""
+
+
+class System(Protocol):
+    """What the pipeline needs of a system; see systems/kuo2019.py."""
+
+    name: str
+    device_name: str
+
+    def read(self, volume: Volume, *, progress: Progress | None = None) -> Reading:
+        """The system's answer on the voxels of the volume."""
+
+
+@dataclass
+class Stopwatch:
+    """Seconds spent in each stage, and the caller's progress."""
+
+    progress: Progress
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str):
+        """Time one stage and report its start and end."""
+        self.progress(name, 0.0)
+        start = time.perf_counter()
+        yield
+        self.seconds[name] = round(time.perf_counter() - start, 3)
+        self.progress(name, 1.0)
+
+
+def triage(
+    path: Path,
+    system: System,
+    *,
+    study_uid: str | None = None,
+    series: str | None = None,
+    progress: Progress = lambda stage, fraction: None,
+) -> ExamResult:
+    """Read a study from disk and answer it.
+
+    Args:
+        path: folder, zip archive, or image file.
+        system: a loaded system (catalog.load_system).
+        study_uid: which study, when the input holds several that could be read.
+        series: SeriesInstanceUID or a unique part of a description, to overrule the choice.
+
+    Raises:
+        InputError, DicomError, GeometryError: the input cannot be read.
+        SeriesSelectionError: nothing in it is a non-contrast head CT; this is not a negative exam.
+        ConfigError: several studies and none named.
+    """
+    clock = Stopwatch(progress)
+    with clock.stage("headers"):
+        opened = open_input(path)
+    with opened as studies:
+        study, selection = choose_study(studies, study_uid=study_uid, series=series)
+        assert selection.series is not None
+        with clock.stage("pixels"):
+            volume, reading_flags = read_volume(selection.series)
+    return triage_volume(
+        volume,
+        system,
+        context=ExamContext(str(path), study.study_instance_uid, selection.judgements, reading_flags),
+        clock=clock,
+    )
+
+
+@dataclass(frozen=True)
+class ExamContext:
+    """Where a volume came from: what the report says beyond the pixels."""
+
+    input: str
+    study_instance_uid: str = ""
+    judgements: tuple[SeriesJudgement, ...] = ()
+    flags: tuple[QualityFlag, ...] = ()
+
+
+def triage_volume(
+    volume: Volume, system: System, *, context: ExamContext, clock: Stopwatch | None = None
+) -> ExamResult:
+    """Answer a volume that is already in memory (the panel's way in). Raises SeriesSelectionError if it is no head CT."""
+    clock = clock or Stopwatch(lambda stage, fraction: None)
+    with clock.stage("quality"):
+        quality = context.flags + assess(volume)
+    reading = system.read(volume, progress=clock.progress)
+    clock.seconds.update(reading.timings_s)
+    with clock.stage("measurements"):
+        findings, abc2 = measure(reading, volume.grid)
+    return ExamResult(
+        volume=volume,
+        input=context.input,
+        study_instance_uid=context.study_instance_uid,
+        judgements=context.judgements,
+        quality=quality,
+        readings=(reading,),
+        findings=findings,
+        abc2=abc2,
+        device=system.device_name,
+        timings_s=clock.seconds,
+    )
+
+
+def choose_study(
+    studies: tuple[Study, ...], *, study_uid: str | None, series: str | None
+) -> tuple[Study, Selection]:
+    """The one study that holds a suitable series. Raises rather than guess between patients or time points."""
+    if study_uid is not None:
+        studies = tuple(study for study in studies if study.study_instance_uid == study_uid)
+        if not studies:
+            raise ConfigError("No study with this UID is in the input.", where=study_uid)
+    selections = [(study, select_head_ct(study, override=series)) for study in studies]
+    suitable = [(study, selection) for study, selection in selections if selection.series is not None]
+    if len(suitable) == 1:
+        return suitable[0]
+    if suitable:
+        listed = ", ".join(f"{study.study_instance_uid} ({study.study_date or 'no date'})" for study, _ in suitable)
+        raise ConfigError(
+            f"The input holds {len(suitable)} studies with a suitable head CT.",
+            next_step=f"Name one with --study: {listed}.",
+        )
+    reasons = "; ".join(
+        f'"{judgement.description or judgement.modality}": {" ".join(judgement.reasons)}'
+        for _, selection in selections
+        for judgement in selection.judgements
+    )
+    raise SeriesSelectionError(
+        "No series in the input is a non-contrast axial head CT; the exam was not read and is not negative.",
+        where=reasons,
+        next_step="If one of them is suitable after all, name it with --series.",
+    )

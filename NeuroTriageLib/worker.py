@@ -1,0 +1,123 @@
+"""The warm process behind the Slicer panel: JSON lines in, JSON lines out, one exam at a time.
+
+Requests (stdin), one JSON object per line:
+    {"id": 1, "command": "triage", "volume": FOLDER, "result": FOLDER, "system": "kuo2019", "device": "auto", "model": null}
+    {"command": "cancel"}      the run in progress ends at its next step
+    {"command": "quit"}        or the end of stdin
+Events (stdout): ready, progress, result, cancelled, error. FOLDERs are exchange folders (core/exchange.py).
+A loaded system is kept, so the second exam starts at once.
+"""
+
+from __future__ import annotations
+
+import json
+import queue
+import sys
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, TextIO
+
+from . import __version__
+from .core.errors import Cancelled, ConfigError, NeuroTriageError
+
+
+class Worker:
+    """Serves requests until "quit" or the end of the input.
+
+    Args:
+        requests: lines of JSON.
+        events: where events are written, one line each.
+    """
+
+    def __init__(self, requests: Iterable[str], events: TextIO) -> None:
+        self._requests = requests
+        self._events = events
+        self._queue: queue.Queue[tuple[int, dict[str, Any]]] = queue.Queue()
+        # Requests are numbered as they arrive; a cancel concerns all that arrived before it, also one still waiting.
+        self._cancelled_up_to = 0
+        self._current = 0
+        self._systems: dict[tuple[str, str, str | None], Any] = {}
+
+    def serve(self) -> None:
+        """Answer requests one after the other; the input is read beside it so that cancel is heard at once."""
+        threading.Thread(target=self._listen, daemon=True).start()
+        self._emit(event="ready", version=__version__)
+        while True:
+            self._current, request = self._queue.get()
+            if request["command"] == "quit":
+                return
+            self._answer(request)
+
+    def _listen(self) -> None:
+        number = 0
+        for number, line in enumerate(self._requests, start=1):
+            try:
+                request = json.loads(line)
+                command = request["command"]
+            except (ValueError, TypeError, KeyError):
+                request, command = {"command": "unreadable"}, "unreadable"
+            if command in ("cancel", "quit"):
+                self._cancelled_up_to = number
+            if command != "cancel":
+                self._queue.put((number, request))
+        self._cancelled_up_to = number
+        self._queue.put((number + 1, {"command": "quit"}))
+
+    def _answer(self, request: dict[str, Any]) -> None:
+        run = request.get("id")
+        try:
+            if request["command"] != "triage":
+                raise ConfigError(f'The worker does not know the command "{request["command"]}".')
+            self._triage(request)
+        except Cancelled:
+            self._emit(event="cancelled", id=run)
+        except NeuroTriageError as error:
+            self._emit_error(run, error.what, error.where, error.next_step, error.exit_code)
+        except MemoryError:
+            self._emit_error(run, "The computer ran out of memory.", "", "Close other programs and run again.", 1)
+        except Exception as error:  # the panel must hear of it; the process stays for the next exam
+            what = f"Unexpected error in the worker: {type(error).__name__}: {error}."
+            self._emit_error(run, what, "", "Please report it with the steps that led here.", 1)
+
+    def _triage(self, request: dict[str, Any]) -> None:
+        from .core.exchange import load_volume, save_exam
+        from .pipeline import ExamContext, Stopwatch, triage_volume
+
+        clock = Stopwatch(lambda stage, fraction: self._progress(request["id"], stage, fraction))
+        with clock.stage("model"):
+            system = self._system(request["system"], request.get("device", "auto"), request.get("model"))
+        volume = load_volume(Path(request["volume"]))
+        result = triage_volume(volume, system, context=ExamContext(volume.source or "scene"), clock=clock)
+        save_exam(result, Path(request["result"]))
+        self._emit(event="result", id=request["id"], result=request["result"])
+
+    def _system(self, name: str, device: str, model: str | None) -> Any:
+        from .catalog import load_system
+
+        key = (name, device, model)
+        if key not in self._systems:
+            self._systems = {key: load_system(name, pack=Path(model) if model else None, device=device)}
+        return self._systems[key]
+
+    def _progress(self, run: int, stage: str, fraction: float) -> None:
+        if self._current <= self._cancelled_up_to:
+            raise Cancelled("The run was cancelled.")
+        self._emit(event="progress", id=run, stage=stage, fraction=round(fraction, 3))
+
+    def _emit_error(self, run: int | None, what: str, where: str, next_step: str, exit_code: int) -> None:
+        self._emit(event="error", id=run, what=what, where=where, next_step=next_step, exit_code=exit_code)
+
+    def _emit(self, **event: Any) -> None:
+        self._events.write(json.dumps(event) + "\n")
+        self._events.flush()
+
+
+def main() -> None:
+    """Serve stdin and stdout; anything else that prints goes to stderr so that the protocol stays clean."""
+    events, sys.stdout = sys.stdout, sys.stderr
+    Worker(sys.stdin, events).serve()
+
+
+if __name__ == "__main__":
+    main()

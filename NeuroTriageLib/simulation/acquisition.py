@@ -114,7 +114,7 @@ def _displacement(canvas: HeadCanvas, warp_mm: float) -> torch.Tensor:
     A smooth random warp, plus the mass effect of swellings and shifts. Mass effect fades out towards the skull.
     """
     nodes = [max(2, round(n / DISPLACEMENT_NODE_MM)) for n in canvas.shape]
-    field = torch.stack([warp_mm * canvas.noise(tuple(nodes), WARP_NODE_MM / DISPLACEMENT_NODE_MM) for _ in range(3)])  # type: ignore[arg-type]
+    field = torch.stack([warp_mm * canvas.noise(tuple(nodes), WARP_NODE_MM / DISPLACEMENT_NODE_MM) for _ in range(3)])
     axes = [torch.linspace(0, n - 1, m, device=canvas.device) for n, m in zip(canvas.shape, nodes, strict=True)]
     place = torch.stack(torch.meshgrid(*axes, indexing="ij"))  # (3, k, j, i) in k, j, i
     index = [axis.round().long() for axis in axes]

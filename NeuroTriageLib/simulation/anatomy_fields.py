@@ -24,7 +24,7 @@ from .tissue import (
 STEP_MM = 0.25
 NO_SHEET = 127
 MARGIN_MM = 8  # air kept around the head
-BELOW_BRAIN_MM = 40  # neck kept below the lowest cerebellum
+BELOW_BRAIN_MM = 25  # neck kept below the lowest cerebellum
 MAX_POINTS = 4000
 
 

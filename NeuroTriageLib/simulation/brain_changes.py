@@ -32,7 +32,7 @@ def _add_leukoaraiosis(canvas: HeadCanvas) -> None:
     strength, length = canvas.uniform((2.0, 10.0)), canvas.uniform((4.0, 14.0))
     at = (canvas.tissue == Tissue.WHITE).nonzero(as_tuple=True)
     distance = canvas.field("ventricle_distance")[at].float() * DISTANCE_STEP_MM
-    patches = (0.7 + 0.6 * canvas.noise(canvas.shape, 14.0)[at]).clamp(0.0, 1.5)
+    patches = (0.7 + 0.6 * canvas.noise_at(at, 14.0)).clamp(0.0, 1.5)
     canvas.hu[at] -= strength * torch.exp(-distance / length) * patches
 
 

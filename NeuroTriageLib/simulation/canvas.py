@@ -80,16 +80,34 @@ class HeadCanvas:
         points = self.anatomy.points[name]
         return points[self.rng.integers(len(points))].astype(np.float64) if len(points) else None
 
-    def noise(self, shape: tuple[int, int, int], scale_mm: float) -> torch.Tensor:
+    def noise(self, shape: tuple[int, ...], scale_mm: float) -> torch.Tensor:
         """Smooth noise of a shape: about standard normal at nodes scale_mm apart, linear between them."""
         nodes = [max(2, int(np.ceil(n / scale_mm)) + 1) for n in shape]
         coarse = torch.from_numpy(self.rng.standard_normal(nodes, dtype=np.float32)).to(self.device)
         return self.stretched(coarse, shape)
 
+    def noise_at(self, index: tuple[torch.Tensor, ...], scale_mm: float) -> torch.Tensor:
+        """(N,) the same noise over the whole grid, at some voxels (k, j, i) only; cheaper for less than a million."""
+        nodes = [max(2, int(np.ceil(n / scale_mm)) + 1) for n in self.shape]
+        coarse = torch.from_numpy(self.rng.standard_normal(nodes, dtype=np.float32)).to(self.device)
+        place = torch.stack([index[axis] * (2.0 / (self.shape[axis] - 1)) - 1.0 for axis in (2, 1, 0)], -1)
+        return F.grid_sample(coarse[None, None], place[None, None, None], align_corners=True).flatten()
+
     @staticmethod
-    def stretched(coarse: torch.Tensor, shape: tuple[int, int, int]) -> torch.Tensor:
-        """A coarse field (k, j, i) interpolated so that its corners are the corners of the shape."""
-        return F.interpolate(coarse[None, None], size=shape, mode="trilinear", align_corners=True)[0, 0]
+    def stretched(coarse: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
+        """A coarse field (k, j, i) interpolated linearly so that its corners are the corners of the shape.
+
+        As three matrix products, which on a CPU is several times faster than torch's own interpolation.
+        """
+        for axis in (2, 1, 0):
+            matrix = _interpolation(coarse.shape[axis], shape[axis], coarse.device)
+            if axis == 0:
+                coarse = (matrix @ coarse.reshape(coarse.shape[0], -1)).reshape(shape)
+            elif axis == 1:
+                coarse = matrix @ coarse
+            else:
+                coarse = coarse @ matrix.T
+        return coarse
 
     def box(self, center_kji: np.ndarray, radius_mm: float) -> Box | None:
         """The part of the grid within radius_mm of a centre, axis by axis; None when nothing is left."""
@@ -127,8 +145,8 @@ class HeadCanvas:
         if rough > 0:
             shape = tuple(relative.shape)
             least = float(radii_mm.min())
-            relative = relative + rough * 0.5 * self.noise(shape, max(3.0, least * 0.8))  # type: ignore[arg-type]
-            relative = relative + rough * 0.25 * self.noise(shape, max(2.0, least * 0.3))  # type: ignore[arg-type]
+            relative = relative + rough * 0.5 * self.noise(shape, max(3.0, least * 0.8))
+            relative = relative + rough * 0.25 * self.noise(shape, max(2.0, least * 0.3))
         fraction = (0.5 + (1.0 - relative) * float(radii_mm.min())).clamp(0.0, 1.0)
         return box, fraction, relative
 
@@ -170,10 +188,16 @@ class HeadCanvas:
 
     def clot_hu(self, shape: tuple[int, ...], mean_hu: float, texture_hu: float = 3.0) -> torch.Tensor:
         """Blood's Hounsfield units in a box: a mean with two scales of texture."""
-        coarse = self.noise(shape, 8.0)  # type: ignore[arg-type]
-        return mean_hu + texture_hu * coarse + 0.5 * texture_hu * self.noise(shape, 3.0)  # type: ignore[arg-type]
+        coarse = self.noise(shape, 8.0)
+        return mean_hu + texture_hu * coarse + 0.5 * texture_hu * self.noise(shape, 3.0)
 
     @property
     def everything(self) -> Box:
         """The box that is the whole grid."""
         return tuple(slice(0, n) for n in self.shape)  # type: ignore[return-value]
+
+
+def _interpolation(nodes: int, count: int, device: torch.device) -> torch.Tensor:
+    """(count, nodes) weights of linear interpolation from nodes to count places, first on first and last on last."""
+    place = torch.linspace(0, nodes - 1, count, device=device)[:, None]
+    return (1.0 - (place - torch.arange(nodes, device=device)).abs()).clamp(min=0.0)

@@ -22,7 +22,7 @@ from .hemorrhage_subarachnoid import add_sah
 from .image_physics import finish_image
 from .mimics import add_mimics
 from .settings import HeadCtSettings
-from .stack import Stack, draw_pose, draw_stack
+from .stack import Stack, draw_pose, draw_stack, draw_tilt
 
 BLOOD_SHARE = 0.5
 """A voxel belongs to the mask when at least this share of it, over its whole slice thickness, is blood."""
@@ -93,8 +93,9 @@ def _paint_and_acquire(canvas: HeadCanvas, settings: HeadCtSettings) -> tuple[St
     if settings.types and canvas.chance(settings.positive_probability):
         _add_blood(canvas, settings)
     add_mimics(canvas, settings)
-    pose = draw_pose(canvas.anatomy, canvas.rng, settings)
-    stack = draw_stack(canvas.anatomy, pose, canvas.rng, settings)
+    tilt_deg = draw_tilt(canvas.rng, settings)
+    pose = draw_pose(canvas.anatomy, tilt_deg, canvas.rng, settings)
+    stack = draw_stack(canvas.anatomy, pose, tilt_deg, canvas.rng, settings)
     return stack, acquire(canvas, pose, stack, canvas.uniform(settings.warp_mm))
 
 

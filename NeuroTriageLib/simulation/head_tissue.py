@@ -50,7 +50,7 @@ def _thin_convexity_csf(canvas: HeadCanvas, settings: HeadCtSettings, mean: torc
     canvas.truth["thinning"] = round(share, 2)
     canvas.csf_share = (canvas.tissue == Tissue.CSF).float()
     changed = (full != canvas.tissue).nonzero(as_tuple=True)
-    variation = canvas.noise(canvas.shape, 40.0)[changed]
+    variation = canvas.noise_at(changed, 40.0)
     weight = (share + 0.25 * variation).clamp(0.0, 1.0)
     canvas.hu[changed] += weight * (mean[full[changed].long()] - canvas.hu[changed])
     is_csf = (full[changed] == Tissue.CSF).float()
@@ -79,7 +79,7 @@ def _add_rim(canvas: HeadCanvas, settings: HeadCtSettings) -> None:
     table[0] = 0.0
     table[depth > 8] = 0.0
     at = ((canvas.depth > 0) & (canvas.depth < 32)).nonzero(as_tuple=True)
-    variation = (0.8 + 0.35 * canvas.noise(canvas.shape, 25.0)[at]).clamp(0.1, 1.6)
+    variation = (0.8 + 0.35 * canvas.noise_at(at, 25.0)).clamp(0.1, 1.6)
     canvas.hu[at] += table[canvas.depth[at].long()] * variation
 
 
@@ -87,15 +87,15 @@ def _add_falx_and_tentorium(canvas: HeadCanvas) -> None:
     for name in ("falx", "tentorium"):
         value, half = canvas.uniform((42.0, 66.0)), canvas.log_uniform(0.25, 1.3)
         canvas.truth[f"{name}_hu"], canvas.truth[f"{name}_mm"] = round(value, 1), round(2 * half, 1)
-        paint_sheet(canvas, name, value, half, canvas.noise(canvas.shape, 20.0))
+        paint_sheet(canvas, name, value, half, 20.0)
 
 
-def paint_sheet(canvas: HeadCanvas, name: str, hu: float, half_mm: float, variation: torch.Tensor) -> None:
-    """Brighten the falx or tentorium: half_mm to each side, modulated by a noise of the whole grid."""
+def paint_sheet(canvas: HeadCanvas, name: str, hu: float, half_mm: float, variation_mm: float) -> None:
+    """Brighten the falx or tentorium: about half_mm to each side, varying over variation_mm."""
     distance = canvas.field(f"{name}_distance")
     at = (distance != NO_SHEET).nonzero(as_tuple=True)
     away = distance[at].float().abs() * DISTANCE_STEP_MM
-    half = half_mm * (1.0 + 0.4 * variation[at]).clamp(0.2, 2.0)
+    half = half_mm * (1.0 + 0.4 * canvas.noise_at(at, variation_mm)).clamp(0.2, 2.0)
     # A sheet thinner than a voxel fills a part of it.
     fraction = (0.5 + half - away).clamp(0.0, 1.0) * (2.0 * half).clamp(0.0, 1.0)
     canvas.hu[at] += fraction * (hu - canvas.hu[at]).clamp(min=0.0)

@@ -33,7 +33,7 @@ def add_convexity_sdh(canvas: HeadCanvas, thickness_mm: float) -> None:
     coarse = _coarse_directions(canvas, center)
     angle = torch.arccos((coarse @ torch.tensor(pole, dtype=torch.float32, device=canvas.device)).clamp(-1, 1))
     profile = (1.0 - (angle / extent) ** 2).clamp(min=-0.5)
-    profile = profile + 0.22 * canvas.noise(tuple(profile.shape), 6.0)  # type: ignore[arg-type]
+    profile = profile + 0.22 * canvas.noise(tuple(profile.shape), 6.0)
     wanted = canvas.stretched(thickness_mm * profile.clamp(max=1.0), canvas.shape)
     same_side = (canvas.field("side") == side) & canvas.field("supratentorial")
     depth = canvas.depth_mm(canvas.everything)
@@ -109,13 +109,13 @@ def add_lens(canvas: HeadCanvas, thickness_mm: float) -> None:
     k, j, i = canvas.offsets(box, ball)
     away = (k * k + j * j + i * i).sqrt()
     shape = tuple(away.shape)
-    wobble = canvas.uniform((0.0, 1.0)) * canvas.noise(shape, 9.0)  # type: ignore[arg-type]
+    wobble = canvas.uniform((0.0, 1.0)) * canvas.noise(shape, 9.0)
     inside = canvas.depth_mm(box)
     fraction = (0.5 + radius - away + wobble).clamp(0.0, 1.0) * (0.5 + thickness_mm + 2.0 - inside).clamp(0.0, 1.0)
     fraction = fraction * (inside > 0)
     blood = canvas.clot_hu(shape, canvas.uniform((52.0, 80.0)), canvas.uniform((1.0, 3.0)))
     if thickness_mm > 10 and canvas.chance(0.2):
-        blood = blood - canvas.uniform((8.0, 20.0)) * (canvas.noise(shape, 8.0) - 0.5).clamp(0.0, 1.0)  # type: ignore[arg-type]
+        blood = blood - canvas.uniform((8.0, 20.0)) * (canvas.noise(shape, 8.0) - 0.5).clamp(0.0, 1.0)
     canvas.paint_blood("EDH", box, fraction, blood)
     amount = canvas.uniform((0.1, 0.4)) * min(thickness_mm, 15.0)
     canvas.shifts.append(Shift(spot - outward * thickness_mm, -outward, amount, half_width + 15.0))
@@ -151,4 +151,4 @@ def _paint_everywhere(canvas: HeadCanvas, code: str, fraction: torch.Tensor, blo
     if any(len(u) == 0 for u in used):
         return
     box = tuple(slice(int(u[0]), int(u[-1]) + 1) for u in used)
-    canvas.paint_blood(code, box, fraction[box], blood[box])  # type: ignore[arg-type]
+    canvas.paint_blood(code, box, fraction[box], blood[box])

@@ -103,12 +103,12 @@ def add_ivh(canvas: HeadCanvas) -> None:
         down = np.array([canvas.rng.normal(-0.1, 0.1), 1.0, canvas.rng.normal(0.0, 0.08)])
         heights = (lateral - center) @ down
         level = float(np.quantile(heights, 1.0 - canvas.log_uniform(0.03, 0.45)))
-        surface = k * float(down[0]) + j + i * float(down[2]) + canvas.uniform((0.0, 1.5)) * canvas.noise(shape, 8.0)  # type: ignore[arg-type]
+        surface = k * float(down[0]) + j + i * float(down[2]) + canvas.uniform((0.0, 1.5)) * canvas.noise(shape, 8.0)
         mask = mask * (0.5 + surface - level).clamp(0.0, 1.0)
     elif kind in ("side", "cast"):
         if kind == "side":
             mask = mask * (canvas.field("side")[box] == int(canvas.rng.choice([-1, 1]))).float()
-        patchy = canvas.noise(shape, 10.0) + canvas.uniform((-0.3, 1.6))  # type: ignore[arg-type]
+        patchy = canvas.noise(shape, 10.0) + canvas.uniform((-0.3, 1.6))
         mask = mask * (0.5 + 3.0 * patchy).clamp(0.0, 1.0)
     else:
         middle = np.concatenate([canvas.anatomy.points["third_ventricle"], canvas.anatomy.points["fourth_ventricle"]])

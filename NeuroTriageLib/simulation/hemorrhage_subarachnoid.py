@@ -40,7 +40,7 @@ def _fill(canvas: HeadCanvas, place: str, radii_mm: np.ndarray, blood_hu: float)
     box, _, relative = found
     shape = tuple(relative.shape)
     region = ((1.05 - relative) * 6.0).clamp(0.0, 1.0)
-    patchy = (canvas.uniform((0.4, 1.6)) + 0.8 * canvas.noise(shape, 7.0)).clamp(0.0, 1.0)  # type: ignore[arg-type]
+    patchy = (canvas.uniform((0.4, 1.6)) + 0.8 * canvas.noise(shape, 7.0)).clamp(0.0, 1.0)
     csf = canvas.csf_share[box] * canvas.is_tissue(box, Tissue.CSF, Tissue.CORTEX, Tissue.CEREBELLUM)
     fraction = region * patchy * csf * (canvas.depth[box] > 0)
     for code, layer in canvas.blood.items():

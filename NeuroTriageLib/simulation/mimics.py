@@ -70,9 +70,7 @@ def _basal_ganglia(canvas: HeadCanvas) -> None:
 
 def _dura(canvas: HeadCanvas, name: str) -> None:
     """A thick dense falx or tentorium, with plaques of calcium or bone in the falx."""
-    paint_sheet(
-        canvas, name, canvas.uniform((55.0, 85.0)), canvas.uniform((0.6, 1.6)), canvas.noise(canvas.shape, 15.0)
-    )
+    paint_sheet(canvas, name, canvas.uniform((55.0, 85.0)), canvas.uniform((0.6, 1.6)), 15.0)
     for _ in range(int(canvas.rng.integers(0, 4)) if name == "falx" else 0):
         center = canvas.place("falx")
         if center is not None:
@@ -93,7 +91,7 @@ def _calcify_upright(canvas: HeadCanvas, center: np.ndarray, radii_mm: np.ndarra
 def _dense_vessels(canvas: HeadCanvas, tissue: Tissue, hu: tuple[float, float]) -> None:
     """High hematocrit or slow flow: sinuses or arteries as dense as fresh blood."""
     at = ((canvas.tissue == tissue) & (canvas.depth > 0)).nonzero(as_tuple=True)
-    canvas.hu[at] = canvas.uniform(hu) + 1.5 * canvas.noise(canvas.shape, 8.0)[at]
+    canvas.hu[at] = canvas.uniform(hu) + 1.5 * canvas.noise_at(at, 8.0)
 
 
 def _cortex(canvas: HeadCanvas) -> None:

@@ -11,6 +11,10 @@ from .anatomy import Anatomy
 from .settings import HeadCtSettings
 
 
+OML_DEG = -15.0
+"""Usual angle of head CT's planes to the label maps' (about AC-PC) axial plane, front up (ours, by eye)."""
+
+
 @dataclass(frozen=True, eq=False)
 class Pose:
     """How the head lies in the scanner: map voxel (i, j, k) = center_ijk + matrix @ (LPS mm).
@@ -39,15 +43,21 @@ class Stack:
     tilt_deg: float
 
 
-def draw_pose(anatomy: Anatomy, rng: np.random.Generator, settings: HeadCtSettings) -> Pose:
+def draw_tilt(rng: np.random.Generator, settings: HeadCtSettings) -> float:
+    """Gantry tilt in degrees, 0 for the exams without."""
+    return float(rng.uniform(*settings.tilt_deg)) if rng.random() < settings.tilt_probability else 0.0
+
+
+def draw_pose(anatomy: Anatomy, tilt_deg: float, rng: np.random.Generator, settings: HeadCtSettings) -> Pose:
     """Rotation, anisotropic scale, mirroring and off-centre position of the head."""
     pitch, yaw, roll = (rng.normal(0.0, sd) for sd in (settings.pitch_deg, settings.yaw_deg, settings.roll_deg))
-    # Head protocols follow the orbitomeatal line, about 10 degrees steeper than the label maps' axial plane.
-    rotation = _rotation(0, pitch + 6.0) @ _rotation(2, yaw) @ _rotation(1, roll)
+    # The gantry is tilted to bring the planes near the orbitomeatal line: the planes lie OML_DEG off the label maps'
+    # axial plane, give or take pitch_deg, whatever the tilt.
+    rotation = _rotation(0, pitch + OML_DEG + tilt_deg) @ _rotation(2, yaw) @ _rotation(1, roll)
     scale = rng.uniform(*settings.scale, 3)
     mirror = np.array([rng.choice([-1.0, 1.0]), 1.0, 1.0])
     matrix = np.diag(mirror / scale) @ rotation
-    off_center = np.array([rng.normal(0.0, settings.off_center_mm), rng.normal(8.0, settings.off_center_mm), 0.0])
+    off_center = np.array([rng.normal(0.0, settings.off_center_mm), rng.normal(10.0, settings.off_center_mm), 0.0])
     center = anatomy.brain_center_kji[::-1] - matrix @ off_center
     return Pose(center_ijk=center, matrix=matrix)
 
@@ -61,10 +71,11 @@ def _rotation(axis: int, degrees: float) -> np.ndarray:
     return out
 
 
-def draw_stack(anatomy: Anatomy, pose: Pose, rng: np.random.Generator, settings: HeadCtSettings) -> Stack:
+def draw_stack(
+    anatomy: Anatomy, pose: Pose, tilt_deg: float, rng: np.random.Generator, settings: HeadCtSettings
+) -> Stack:
     """Slices from below the brain to above it. With tilt, the planes are tilted and the table moves along z only."""
-    tilt = float(rng.uniform(*settings.tilt_deg)) if rng.random() < settings.tilt_probability else 0.0
-    cosine, sine = np.cos(np.radians(tilt)), np.sin(np.radians(tilt))
+    cosine, sine = np.cos(np.radians(tilt_deg)), np.sin(np.radians(tilt_deg))
     direction_j = np.array([0.0, cosine, -sine])
     normal = np.array([0.0, sine, cosine])
     brain = pose.to_lps(anatomy.points["space"][:, ::-1].astype(np.float64))
@@ -86,7 +97,7 @@ def draw_stack(anatomy: Anatomy, pose: Pose, rng: np.random.Generator, settings:
         spacing_j_mm=pixel,
         slice_thickness_mm=float(np.median(thicknesses)),
     )
-    return Stack(grid=grid, thicknesses_mm=thicknesses, tilt_deg=tilt)
+    return Stack(grid=grid, thicknesses_mm=thicknesses, tilt_deg=tilt_deg)
 
 
 def _pixel_mm(brain_lps_mm: np.ndarray, rng: np.random.Generator, settings: HeadCtSettings) -> float:

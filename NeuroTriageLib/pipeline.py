@@ -99,7 +99,7 @@ class ExamContext:
 def triage_volume(
     volume: Volume, system: System, *, context: ExamContext, clock: Stopwatch | None = None
 ) -> ExamResult:
-    """Answer a volume that is already in memory (the panel's way in). Raises SeriesSelectionError if it is no head CT."""
+    """Answer a volume in memory (the panel's way in). Raises SeriesSelectionError if it is no head CT."""
     clock = clock or Stopwatch(lambda stage, fraction: None)
     with clock.stage("quality"):
         quality = context.flags + assess(volume)
@@ -121,9 +121,7 @@ def triage_volume(
     )
 
 
-def choose_study(
-    studies: tuple[Study, ...], *, study_uid: str | None, series: str | None
-) -> tuple[Study, Selection]:
+def choose_study(studies: tuple[Study, ...], *, study_uid: str | None, series: str | None) -> tuple[Study, Selection]:
     """The one study that holds a suitable series. Raises rather than guess between patients or time points."""
     if study_uid is not None:
         studies = tuple(study for study in studies if study.study_instance_uid == study_uid)
@@ -139,6 +137,9 @@ def choose_study(
             f"The input holds {len(suitable)} studies with a suitable head CT.",
             next_step=f"Name one with --study: {listed}.",
         )
+    if series is not None:  # a series that the user names is read whatever the rules say, so none was named
+        listed = ", ".join(f'"{item.description}" ({item.series_instance_uid})' for s in studies for item in s.series)
+        raise ConfigError(f'No series in the input is named "{series}".', next_step=f"Name one of: {listed}.")
     reasons = "; ".join(
         f'"{judgement.description or judgement.modality}": {" ".join(judgement.reasons)}'
         for _, selection in selections

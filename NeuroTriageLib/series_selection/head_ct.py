@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ..core.errors import ConfigError
 from ..core.findings import SeriesJudgement
 from ..core.study import Series, Study
+from ..io.image_files import ct_evidence
 from .evidence import SeriesEvidence, evidence_of
 from .rules import points, reasons_against, reasons_for
 
@@ -34,6 +35,7 @@ def select_head_ct(study: Study, *, override: str | None = None) -> Selection:
 
     Raises:
         ConfigError: the override fits several series, or several image files without headers would do.
+        InputError: the study is one image file whose voxels cannot be read.
     """
     evidence = evidence_of(study.series)
     against = [reasons_against(it) for it in evidence]
@@ -41,6 +43,8 @@ def select_head_ct(study: Study, *, override: str | None = None) -> Selection:
         return _overruled(study, override, against)
     suitable = [index for index, reasons in enumerate(against) if not reasons]
     if not suitable:
+        if len(study.series) == 1 and study.series[0].file_format != "dicom":
+            ct_evidence(study.series[0])  # a damaged file is an unreadable input, not an unsuitable series
         return Selection(None, tuple(_judge(item, False, r) for item, r in zip(study.series, against, strict=True)))
     files = [study.series[index].description for index in suitable if study.series[index].file_format != "dicom"]
     if len(files) > 1:

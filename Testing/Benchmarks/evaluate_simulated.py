@@ -81,7 +81,8 @@ def plan(label_maps: Sequence[Path], *, exams: int, first_seed: int, matrix: int
 def evaluate_exam(job: Job, system: Any) -> ExamRecord:
     """Make one exam, let the system read it, compare."""
     settings = HeadCtSettings(positive_probability=float(job.positive), matrix=job.matrix)
-    exam = simulate_head_ct(load_anatomy(job.label_map), job.seed, settings)
+    device = "cuda" if system.device_name.startswith("cuda") else "cpu"
+    exam = simulate_head_ct(load_anatomy(job.label_map), job.seed, settings, device=device)
     reading = system.read(exam.volume)
     _, abc2 = measure(reading, exam.volume.grid)
     return record_exam(

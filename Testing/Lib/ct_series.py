@@ -50,9 +50,7 @@ def ct_slice(k: int, hu_ji: np.ndarray, study: str, series: str) -> Dataset:
     return slice_
 
 
-def write_series(
-    folder: Path, change: Callable[[int, Dataset], None] | None = None, hu: np.ndarray | None = None
-) -> Path:
+def write_series(folder: Path, change: Change | None = None, hu: np.ndarray | None = None) -> Path:
     """A study with one head CT series; `change` spoils each slice before it is written."""
     folder.mkdir(parents=True, exist_ok=True)
     study, series = generate_uid(), generate_uid()

@@ -61,9 +61,9 @@ def write_outputs(
     """Write every file of a result, and return where they are.
 
     They are written into a new folder beside out_dir (inside it, when it exists) and moved into place when all are
-    complete; after any failure everything is as it was. With force the five result files are replaced as a set (an older scene does not stay beside
-    newer findings); the user's other files in the folder stay. A result without a reading has no masks, no heatmap
-    and no scene: an empty mask would say that nothing was found.
+    complete; after any failure everything is as it was. With force the five result files are replaced as a set (an
+    older scene does not stay beside newer findings); the user's other files in the folder stay. A result without a
+    reading has no masks, no heatmap and no scene: an empty mask would say that nothing was found.
 
     Args:
         result: what to write.

@@ -19,12 +19,6 @@ from .slice_chart import slice_chart, slice_scores
 
 TEMPLATE_FILE = "report_template.html"
 THUMBNAILS = 12  # slices in the overview at most (ours)
-SIZE_WORDS = {
-    "large": "large (> 25 mL)",
-    "medium": "medium (5–25 mL)",
-    "small": "small (0.01–5 mL)",
-    "punctate": "punctate (< 0.01 mL)",
-}
 STATUS_WORDS = {"found": "Found", "not_found": "Not found", "could_not_look": "Could not look"}
 
 
@@ -55,6 +49,7 @@ def render_report(result: ExamResult) -> str:
     """The page as text."""
     reading = shown_reading(result)
     maker = PictureMaker(result, reading)
+    key_pictures = _key_pictures(result, reading, maker)
     return (
         _environment()
         .get_template(TEMPLATE_FILE)
@@ -66,9 +61,10 @@ def render_report(result: ExamResult) -> str:
             several_systems=len({finding.system for finding in result.findings}) > 1,
             abc2_of={item.code: item for item in result.abc2},
             codes=FINDING_CODES,
-            size_words=SIZE_WORDS,
             status_words=STATUS_WORDS,
-            key_pictures=_key_pictures(result, reading, maker),
+            key_pictures=key_pictures,
+            pictured={key.picture.k for key in key_pictures},
+            overruled=any(_is_overruled(finding) for finding in result.findings),
             thumbnails=[maker.thumbnail(k) for k in _overview_slices(result)],
             chart=slice_chart(result, reading) if reading is not None else None,
             view_box=maker.view_box_mm,
@@ -94,7 +90,7 @@ def headline(result: ExamResult) -> Headline:
         size = f"{millilitres(total.volume_ml)} mL in all" if total is not None and total.volume_ml else "not outlined"
         return Headline("found", "Intracranial hemorrhage found", f"{named}; {size}. {gaps}".strip())
     if by_status["not_found"]:
-        detail = "Every probability is below its threshold. This does not rule hemorrhage out."
+        detail = "The probability is below its threshold. This does not rule hemorrhage out."
         return Headline("not_found", "No intracranial hemorrhage found", f"{detail} {gaps}".strip())
     reason = unseen[0].reason if unseen else "No system has read this exam."
     return Headline("could_not_look", "The exam could not be read", f"{reason} This is not a negative result.")
@@ -124,6 +120,13 @@ def _key_pictures(result: ExamResult, reading: Reading | None, maker: PictureMak
     for finding in shown:
         by_slice.setdefault(int(finding.key_slice or 0), []).append(finding)
     return [KeyPicture(_names(findings), _mask_note(findings), maker.picture(k)) for k, findings in by_slice.items()]
+
+
+def _is_overruled(finding: Finding) -> bool:
+    """True for a type above its threshold that is not found, because hemorrhage as such is not."""
+    if finding.status != "not_found" or finding.probability is None or finding.threshold is None:
+        return False
+    return finding.probability >= finding.threshold
 
 
 def _mask_note(findings: list[Finding]) -> str:

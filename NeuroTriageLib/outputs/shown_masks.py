@@ -29,7 +29,7 @@ def shown_reading(result: ExamResult) -> Reading | None:
     """The reading whose masks and heatmap are shown: the one that the findings speak of; None when there is none."""
     named = {finding.system for finding in result.findings[:1]}
     matching = [reading for reading in result.readings if reading.system in named]
-    return (matching or list(result.readings) or [None])[0]
+    return next(iter([*matching, *result.readings]), None)
 
 
 def shown_masks(reading: Reading) -> tuple[ShownMask, ...]:

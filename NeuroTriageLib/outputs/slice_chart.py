@@ -53,7 +53,8 @@ def slice_chart(result: ExamResult, reading: Reading) -> SliceChart:
     scores = slice_scores(reading)
     bars, largest_ml = _bars(result, reading)
     every = next(step for step in (1, 2, 5, 10, 20, 50, 100, 1000) if count / step <= 25)
-    ticks = tuple((float(centers[k]), k + 1) for k in range(count) if k == 0 or (k + 1) % every == 0)
+    numbers = [1, *(number for number in range(every, count + 1, every) if number - 1 > every / 2)]
+    ticks = tuple((float(centers[number - 1]), number) for number in numbers)
     points = " ".join(f"{x:.1f},{SCORE_HEIGHT * (1 - s):.1f}" for x, s in zip(centers, scores, strict=False))
     return SliceChart(points, bars, largest_ml, ticks, _summary(scores, largest_ml))
 

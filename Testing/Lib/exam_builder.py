@@ -145,7 +145,7 @@ def _reading(settings: ExamSettings, label_kji: np.ndarray) -> Reading:
         codes=CT_HEMORRHAGE_CODES,
         probability={code: 0.97 if code in found else 0.08 for code in codes},
         threshold=dict.fromkeys(codes, THRESHOLD),
-        slice_probability={code: score for code in codes},
+        slice_probability=dict.fromkeys(codes, score),
         label_kji=label_kji,
         heatmap_kji=np.where(label_kji > 0, 0.93, 0.01).astype(np.float16),
         model=ModelIdentity("kuo2019-test", "0.1", SHA256),

@@ -67,7 +67,8 @@ IMPORT_NAMES = {
     "pylibjpeg-rle": "rle",
     "python-gdcm": "gdcm",
 }
-DECODERS = {"pyjpegls", "pylibjpeg", "pylibjpeg-openjpeg", "pylibjpeg-rle", "python-gdcm"}  # pydicom loads them by itself
+# pydicom loads these by itself.
+DECODERS = {"pyjpegls", "pylibjpeg", "pylibjpeg-openjpeg", "pylibjpeg-rle", "python-gdcm"}
 
 
 @dataclass(frozen=True)

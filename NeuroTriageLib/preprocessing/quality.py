@@ -101,7 +101,8 @@ def _gaps(grid: SliceGrid) -> Iterator[QualityFlag]:
         yield QualityFlag("gap", f"Slices are missing between {places}.", float(spacings[found].max()))
     elif len(spacings) and np.median(spacings) > GAP_FACTOR * grid.slice_thickness_mm:
         median = float(np.median(spacings))
-        message = f"Slices of {grid.slice_thickness_mm:.1f} mm lie {median:.1f} mm apart: tissue between them was not scanned."
+        thickness = grid.slice_thickness_mm
+        message = f"Slices of {thickness:.1f} mm lie {median:.1f} mm apart: tissue between them was not scanned."
         yield QualityFlag("gap", message, median)
 
 

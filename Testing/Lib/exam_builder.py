@@ -70,7 +70,7 @@ def make_grid(settings: ExamSettings) -> SliceGrid:
         direction_j=direction_j,
         spacing_i_mm=settings.spacing_mm[0],
         spacing_j_mm=settings.spacing_mm[1],
-        slice_thickness_mm=float(np.median(steps)),
+        slice_thickness_mm=float(np.median(steps)) if steps else settings.step_mm,
     )
 
 

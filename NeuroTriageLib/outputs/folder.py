@@ -36,10 +36,13 @@ def check_output_folder(out_dir: Path, *, force: bool) -> None:
     Raises:
         OutputError: a file has that name, the folder holds something and force is off, or there are no rights.
     """
-    if out_dir.exists() and not out_dir.is_dir():
-        raise OutputError("The output is a file, not a folder.", where=str(out_dir), next_step="Name another folder.")
     try:
+        if out_dir.exists() and not out_dir.is_dir():
+            raise OutputError(
+                "The output is a file, not a folder.", where=str(out_dir), next_step="Name another folder."
+            )
         occupied = out_dir.is_dir() and any(out_dir.iterdir())
+        nearest = next(folder for folder in (out_dir.absolute(), *out_dir.absolute().parents) if folder.exists())
     except OSError as error:
         raise _output_error(error, out_dir) from error
     if occupied and not force:
@@ -48,11 +51,8 @@ def check_output_folder(out_dir: Path, *, force: bool) -> None:
             where=str(out_dir),
             next_step="Name another folder, or use --force to replace the results in it.",
         )
-    nearest = next(folder for folder in (out_dir.absolute(), *out_dir.absolute().parents) if folder.exists())
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
-        raise OutputError(
-            "There is no right to write here.", where=str(nearest), next_step="Name another output folder."
-        )
+        raise _no_rights(nearest)
 
 
 def write_outputs(
@@ -147,7 +147,9 @@ def _output_error(error: OSError, out_dir: Path) -> OutputError:
     if error.errno in _DISK_FULL:
         return OutputError("The disk is full; nothing was written.", where=str(out_dir), next_step="Free some space.")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return OutputError(
-            "There is no right to write here.", where=str(out_dir), next_step="Name another output folder."
-        )
+        return _no_rights(out_dir)
     return OutputError(f"The result cannot be written: {error.strerror or error}.", where=where)
+
+
+def _no_rights(folder: Path) -> OutputError:
+    return OutputError("There is no right to write here.", where=str(folder), next_step="Name another output folder.")

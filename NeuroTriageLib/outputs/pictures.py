@@ -19,7 +19,7 @@ WINDOW_WIDTH_HU, WINDOW_LEVEL_HU = 80.0, 40.0
 HEAT_STOPS_PERCENT = (0.0, 25.0, 50.0, 75.0, 100.0)
 HEAT_STOPS_RGB = ((0.20, 0.00, 0.10), (0.62, 0.04, 0.10), (0.93, 0.31, 0.04), (1.00, 0.66, 0.10), (1.00, 0.97, 0.70))
 HEAT_FROM_PERCENT = 5  # below this nothing is painted (ours)
-HEAT_OPACITY = (0.35, 0.80)  # at HEAT_FROM_PERCENT and at 100 % (ours: the image stays visible through it)
+HEAT_OPACITY = (0.30, 0.65)  # at HEAT_FROM_PERCENT and at 100 % (ours: the image stays visible through it)
 # What counts as head when the empty margin is cut off: above -300 HU in at least 1 % of a line (ours). The margin has
 # room for the side letters.
 HEAD_ABOVE_HU, HEAD_SHARE, MARGIN_MM = -300.0, 0.01, 11.0

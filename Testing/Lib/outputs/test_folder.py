@@ -154,3 +154,16 @@ def test_a_file_in_place_of_the_folder_is_refused_even_with_force(tmp_path):
         with pytest.raises(OutputError):
             check_output_folder(place, force=True)
     assert (tmp_path / "out").read_text() == "mine"
+
+
+def test_a_name_that_no_disk_takes_is_one_clear_message(tmp_path):
+    with pytest.raises(OutputError, match="cannot be written"):
+        check_output_folder(tmp_path / ("x" * 300), force=False)
+
+
+def test_a_link_to_a_folder_is_followed(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "out").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    write_outputs(EXAM, tmp_path / "out")
+    assert sorted(os.listdir(tmp_path / "elsewhere")) == sorted(FOUR)
+    assert (tmp_path / "out").is_symlink()

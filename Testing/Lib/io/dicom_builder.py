@@ -1,4 +1,4 @@
-"""DICOM CT written from geometry: every voxel's value is a linear function of its place, so that a reader can be checked.
+"""DICOM CT written from geometry: each voxel has a value that follows from its place, so that readers can be checked.
 
 The place of a voxel follows DICOM PS3.3 C.7.6.2.1.1, written out here and not taken from the library.
 """

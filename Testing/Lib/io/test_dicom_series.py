@@ -1,4 +1,4 @@
-"""What shares a SeriesInstanceUID becomes stacks of slices: duplicates, scouts, repeats and mixed patients told apart."""
+"""A SeriesInstanceUID becomes stacks of slices: duplicates, scouts, repeats and mixed patients are told apart."""
 
 from __future__ import annotations
 

@@ -15,10 +15,19 @@ class LocalNetwork(nn.Module):
         types: number of types; all of the blood is given to type `type_index` (from 0).
         level: brightness at which blood and background are equally likely.
         gain: steepness of the pixel logit.
+        half_width: blood within this distance of the level instead of above it.
     """
 
-    def __init__(self, types: int = 5, type_index: int = 0, level: float = 0.5, gain: float = 50.0) -> None:
+    def __init__(
+        self,
+        types: int = 5,
+        type_index: int = 0,
+        level: float = 0.5,
+        gain: float = 50.0,
+        half_width: float | None = None,
+    ) -> None:
         super().__init__()
+        self.half_width = half_width
         self.types, self.type_index, self.level, self.gain = types, type_index, level, gain
         self.inputs: list[Tensor] = []
 
@@ -26,6 +35,8 @@ class LocalNetwork(nn.Module):
         self.inputs.append(x.detach().clone())
         middle = x[:, x.shape[1] // 2]  # (b, h, w)
         logit = self.gain * (middle - self.level)
+        if self.half_width is not None:
+            logit = self.gain * (self.half_width - (middle - self.level).abs())
         pixel = torch.full((len(x), 1 + self.types, *x.shape[-2:]), -30.0)
         pixel[:, 0] = 0.0
         pixel[:, 1 + self.type_index] = logit

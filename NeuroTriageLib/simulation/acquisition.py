@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-import torch.nn.functional as F  # noqa: N812
+import torch.nn.functional as F
 
 from .anatomy import DISTANCE_STEP_MM
 from .canvas import HeadCanvas
@@ -16,7 +16,7 @@ SUB_PLANE_MM = 1.3  # distance between the planes that a slice is averaged from;
 WARP_NODE_MM = 28.0
 DISPLACEMENT_NODE_MM = 4.0
 COORDINATE_STEP = 8  # pixels between exactly computed coordinates; between them they are interpolated
-PLANES_AT_ONCE_PIXELS = 2_000_000
+PIXELS_AT_ONCE = 2_000_000
 
 
 @dataclass(frozen=True)
@@ -31,22 +31,26 @@ def acquire(canvas: HeadCanvas, pose: Pose, stack: Stack, warp_mm: float) -> Acq
     """The canvas resampled once, directly at the slices' voxel centres, averaged over the slice thickness."""
     displacement = _displacement(canvas, warp_mm)
     codes = list(canvas.blood)
-    source = torch.stack([canvas.hu, *(canvas.blood[code] for code in codes)])[None]
+    layers = torch.stack([canvas.hu, *(canvas.blood[code] for code in codes)])[None]
+    bleeding = _bleeding_box(canvas)
     count, height, width = stack.grid.shape_kji
-    rows, columns = _head_window(canvas, pose, stack)
+    window = _head_window(canvas, pose, stack)
     out = torch.zeros((1 + len(codes), count, height, width), device=canvas.device)
     out[0] = -1000.0
-    planes = _sub_planes(stack)
-    per_slice = max(1, PLANES_AT_ONCE_PIXELS // ((rows.stop - rows.start) * (columns.stop - columns.start)))
-    for k in range(count):
-        total = None
-        for at in range(0, len(planes[k]), per_slice):
-            grid = _coordinates(canvas, pose, stack, displacement, k, planes[k][at : at + per_slice], rows, columns)
-            part = F.grid_sample(source, grid[None], mode="bilinear", padding_mode="border", align_corners=True)
-            part = part[0].sum(1)
-            total = part if total is None else total + part
-        assert total is not None
-        out[:, k, rows, columns] = total / len(planes[k])
+    per_pass = max(1, PIXELS_AT_ONCE // ((window[0].stop - window[0].start) * (window[1].stop - window[1].start)))
+    for k, offsets in enumerate(_sub_planes(stack)):
+        for at in range(0, len(offsets), per_pass):
+            nodes = _coordinates(pose, stack, displacement, canvas.shape, k, offsets[at : at + per_pass], window)
+            # Slices that no blood lies near need the Hounsfield units only.
+            source = layers if _meets(nodes, bleeding) else layers[:, :1]
+            size = (window[0].stop - window[0].start, window[1].stop - window[1].start)
+            fine = F.interpolate(nodes, size=size, mode="bilinear", align_corners=True).permute(0, 2, 3, 1)
+            part = F.grid_sample(source, fine[None], mode="bilinear", padding_mode="border", align_corners=True)
+            part = part[0].sum(1) / len(offsets)
+            if at == 0:
+                out[: len(part), k, window[0], window[1]] = part
+            else:
+                out[: len(part), k, window[0], window[1]] += part
     return Acquired(hu=out[0], blood={code: out[1 + n] for n, code in enumerate(codes)})
 
 
@@ -74,38 +78,51 @@ def _head_window(canvas: HeadCanvas, pose: Pose, stack: Stack) -> tuple[slice, s
     return windows[0], windows[1]
 
 
+def _bleeding_box(canvas: HeadCanvas) -> torch.Tensor | None:
+    """(2, 3) low and high corner, in grid_sample units i, j, k, of all that holds blood; None without any."""
+    if not canvas.blood:
+        return None
+    total = torch.stack(list(canvas.blood.values())).amax(0)
+    corners = []
+    for axes, n in (((0, 1), canvas.shape[2]), ((0, 2), canvas.shape[1]), ((1, 2), canvas.shape[0])):
+        used = (total.amax(axes) > 0).nonzero().flatten()
+        if not len(used):
+            return None
+        corners.append([(int(used[0]) - 3) * 2.0 / (n - 1) - 1.0, (int(used[-1]) + 3) * 2.0 / (n - 1) - 1.0])
+    return torch.tensor(corners, device=canvas.device).T
+
+
+def _meets(nodes: torch.Tensor, box: torch.Tensor | None) -> bool:
+    """True when the coordinates (P, 3, nj, ni) may reach into the box; nodes are sparse, so a margin is kept."""
+    if box is None:
+        return False
+    margin = 0.12  # more than the distance between two nodes
+    low, high = (corner[None, :, None, None] for corner in (box[0] - margin, box[1] + margin))
+    return bool(((nodes > low) & (nodes < high)).all(1).any())
+
+
 def _coordinates(
-    canvas: HeadCanvas,
     pose: Pose,
     stack: Stack,
     displacement: torch.Tensor,
+    shape_kji: tuple[int, int, int],
     k: int,
     offsets_mm: np.ndarray,
-    rows: slice,
-    columns: slice,
+    window: tuple[slice, slice],
 ) -> torch.Tensor:
-    """(P, J, I, 3) grid_sample coordinates of the sub-planes of slice k in a window."""
-    grid = stack.grid
-    nodes_j = np.linspace(rows.start, rows.stop - 1, max(2, (rows.stop - rows.start) // COORDINATE_STEP))
-    nodes_i = np.linspace(columns.start, columns.stop - 1, max(2, (columns.stop - columns.start) // COORDINATE_STEP))
+    """(P, 3, nj, ni) grid_sample coordinates (i, j, k) at nodes of the sub-planes of slice k in a window."""
+    grid, device = stack.grid, displacement.device
+    nodes_j, nodes_i = (np.linspace(w.start, w.stop - 1, max(2, (w.stop - w.start) // COORDINATE_STEP)) for w in window)
     lps = (
         grid.origins_lps_mm[k]
-        + offsets_mm[:, None, None, None] * _normal_up(stack)
+        + offsets_mm[:, None, None, None] * grid.normal
         + nodes_j[None, :, None, None] * grid.spacing_j_mm * grid.direction_j
         + nodes_i[None, None, :, None] * grid.spacing_i_mm * grid.direction_i
     )  # (P, nj, ni, 3)
-    size = np.array(canvas.shape[::-1]) - 1.0
-    place = torch.from_numpy((pose.to_map(lps) / size * 2.0 - 1.0).astype(np.float32)).to(canvas.device)
+    size = np.array(shape_kji[::-1]) - 1.0
+    place = torch.from_numpy((pose.to_map(lps) / size * 2.0 - 1.0).astype(np.float32)).to(device)
     moved = F.grid_sample(displacement, place[None], mode="bilinear", padding_mode="border", align_corners=True)
-    place = place.permute(0, 3, 1, 2) + moved[0].permute(1, 0, 2, 3)
-    fine = F.interpolate(
-        place, size=(rows.stop - rows.start, columns.stop - columns.start), mode="bilinear", align_corners=True
-    )
-    return fine.permute(0, 2, 3, 1)
-
-
-def _normal_up(stack: Stack) -> np.ndarray:
-    return np.cross(stack.grid.direction_i, stack.grid.direction_j)
+    return place.permute(0, 3, 1, 2) + moved[0].permute(1, 0, 2, 3)
 
 
 def _displacement(canvas: HeadCanvas, warp_mm: float) -> torch.Tensor:

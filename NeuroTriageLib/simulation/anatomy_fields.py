@@ -168,7 +168,8 @@ def _falx(
     low = (thalamus_z - 14.0 + 12.0 * share)[None, :, None]
     k = np.arange(space.shape[0])[:, None, None]
     near = space & (np.minimum(-left, -right) < 10) & (depth < breadth) & (k > low) & (np.abs(signed) < 16)
-    near &= ~np.isin(labels, LATERAL_VENTRICLES)
+    # The callosum, septum and third ventricle lie in the midline too, without a falx.
+    near &= signed_distance_mm(np.isin(labels, (*LATERAL_VENTRICLES, 14))) < -7.0
     return np.where(near, np.clip(np.round(signed / STEP_MM), -126, 126), NO_SHEET).astype(np.int8)
 
 

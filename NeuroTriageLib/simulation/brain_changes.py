@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from .anatomy import DISTANCE_STEP_MM
-from .canvas import HeadCanvas
+from .canvas import HeadCanvas, voxels_of
 from .settings import HeadCtSettings
 from .tissue import BRAIN_TISSUES, WHITE_TISSUES, Tissue
 
@@ -30,7 +30,7 @@ def add_brain_changes(canvas: HeadCanvas, settings: HeadCtSettings) -> None:
 def _add_leukoaraiosis(canvas: HeadCanvas) -> None:
     """White matter darkens towards the ventricles, in patches."""
     strength, length = canvas.uniform((2.0, 10.0)), canvas.uniform((4.0, 14.0))
-    at = (canvas.tissue == Tissue.WHITE).nonzero(as_tuple=True)
+    at = voxels_of(canvas.tissue == Tissue.WHITE)
     distance = canvas.field("ventricle_distance")[at].float() * DISTANCE_STEP_MM
     patches = (0.7 + 0.6 * canvas.noise_at(at, 14.0)).clamp(0.0, 1.5)
     canvas.hu[at] -= strength * torch.exp(-distance / length) * patches

@@ -7,12 +7,15 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F  # noqa: N812
+import torch.nn.functional as F
 
 from .anatomy import DISTANCE_STEP_MM, Anatomy
 from .tissue import Tissue
 
 Box = tuple[slice, slice, slice]
+Voxels = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+Region = Box | Voxels
+"""A part of the grid: a box, or a list of voxels (their k, j and i)."""
 
 
 @dataclass(frozen=True)
@@ -86,12 +89,22 @@ class HeadCanvas:
         coarse = torch.from_numpy(self.rng.standard_normal(nodes, dtype=np.float32)).to(self.device)
         return self.stretched(coarse, shape)
 
-    def noise_at(self, index: tuple[torch.Tensor, ...], scale_mm: float) -> torch.Tensor:
-        """(N,) the same noise over the whole grid, at some voxels (k, j, i) only; cheaper for less than a million."""
+    def noise_at(self, voxels: Voxels, scale_mm: float) -> torch.Tensor:
+        """(N,) the same noise over the whole grid, at some voxels only; cheaper for less than a million."""
         nodes = [max(2, int(np.ceil(n / scale_mm)) + 1) for n in self.shape]
         coarse = torch.from_numpy(self.rng.standard_normal(nodes, dtype=np.float32)).to(self.device)
-        place = torch.stack([index[axis] * (2.0 / (self.shape[axis] - 1)) - 1.0 for axis in (2, 1, 0)], -1)
+        return self.stretched_at(coarse, voxels)
+
+    def stretched_at(self, coarse: torch.Tensor, voxels: Voxels) -> torch.Tensor:
+        """(N,) a coarse field that spans the whole grid, interpolated at some voxels."""
+        place = torch.stack([voxels[axis] * (2.0 / (self.shape[axis] - 1)) - 1.0 for axis in (2, 1, 0)], -1)
         return F.grid_sample(coarse[None, None], place[None, None, None], align_corners=True).flatten()
+
+    def noise_in(self, region: Region, scale_mm: float) -> torch.Tensor:
+        """Smooth noise in a box (as noise) or at voxels (as noise_at)."""
+        if isinstance(region[0], slice):
+            return self.noise(tuple(s.stop - s.start for s in region), scale_mm)  # type: ignore[union-attr]
+        return self.noise_at(region, scale_mm)  # type: ignore[arg-type]
 
     @staticmethod
     def stretched(coarse: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
@@ -150,54 +163,54 @@ class HeadCanvas:
         fraction = (0.5 + (1.0 - relative) * float(radii_mm.min())).clamp(0.0, 1.0)
         return box, fraction, relative
 
-    def is_tissue(self, box: Box, *tissues: Tissue) -> torch.Tensor:
-        """Bool mask of some tissue classes in a box."""
+    def is_tissue(self, region: Region, *tissues: Tissue) -> torch.Tensor:
+        """Bool mask of some tissue classes in a region."""
         table = torch.zeros(256, dtype=torch.bool, device=self.device)
         table[[int(t) for t in tissues]] = True
-        return table[self.tissue[box].long()]
+        return table[self.tissue[region].long()]
 
-    def depth_mm(self, box: Box) -> torch.Tensor:
-        """Distance to the inner table in a box; 0 outside the intracranial space."""
-        return self.depth[box].float() * DISTANCE_STEP_MM
+    def depth_mm(self, region: Region) -> torch.Tensor:
+        """Distance to the inner table in a region; 0 outside the intracranial space."""
+        return self.depth[region].float() * DISTANCE_STEP_MM
 
     def paint_blood(
         self,
         code: str,
-        box: Box,
+        region: Region,
         fraction: torch.Tensor,
         blood_hu: torch.Tensor | float,
         replaced_hu: float | None = None,
     ) -> None:
-        """Replace that fraction of each voxel of a box by blood; older blood there gives way.
+        """Replace that fraction of each voxel of a region by blood; older blood there gives way.
 
         replaced_hu: what the blood takes the place of when that is one part of the voxel only (CSF in a sulcus);
         None: of all that is there.
         """
         for layer in self.blood.values():
-            layer[box] *= 1.0 - fraction
+            layer[region] *= 1.0 - fraction
         if code not in self.blood:
             self.blood[code] = torch.zeros(self.shape, device=self.device)
-        self.blood[code][box] += fraction
-        self.hu[box] += fraction * (blood_hu - (self.hu[box] if replaced_hu is None else replaced_hu))
+        self.blood[code][region] += fraction
+        self.hu[region] += fraction * (blood_hu - (self.hu[region] if replaced_hu is None else replaced_hu))
 
-    def paint(self, box: Box, fraction: torch.Tensor, hu: torch.Tensor | float) -> None:
-        """Replace that fraction of each voxel of a box by something that is no blood."""
+    def paint(self, region: Region, fraction: torch.Tensor, hu: torch.Tensor | float) -> None:
+        """Replace that fraction of each voxel of a region by something that is no blood."""
         for layer in self.blood.values():
-            layer[box] *= 1.0 - fraction
-        self.hu[box] += fraction * (hu - self.hu[box])
+            layer[region] *= 1.0 - fraction
+        self.hu[region] += fraction * (hu - self.hu[region])
 
-    def clot_hu(self, shape: tuple[int, ...], mean_hu: float, texture_hu: float = 3.0) -> torch.Tensor:
-        """Blood's Hounsfield units in a box: a mean with two scales of texture."""
-        coarse = self.noise(shape, 8.0)
-        return mean_hu + texture_hu * coarse + 0.5 * texture_hu * self.noise(shape, 3.0)
-
-    @property
-    def everything(self) -> Box:
-        """The box that is the whole grid."""
-        return tuple(slice(0, n) for n in self.shape)  # type: ignore[return-value]
+    def clot_hu(self, region: Region, mean_hu: float, texture_hu: float = 3.0) -> torch.Tensor:
+        """Blood's Hounsfield units in a region: a mean with two scales of texture."""
+        coarse, fine = self.noise_in(region, 8.0), self.noise_in(region, 3.0)
+        return mean_hu + texture_hu * coarse + 0.5 * texture_hu * fine
 
 
 def _interpolation(nodes: int, count: int, device: torch.device) -> torch.Tensor:
     """(count, nodes) weights of linear interpolation from nodes to count places, first on first and last on last."""
     place = torch.linspace(0, nodes - 1, count, device=device)[:, None]
     return (1.0 - (place - torch.arange(nodes, device=device)).abs()).clamp(min=0.0)
+
+
+def voxels_of(mask: torch.Tensor) -> Voxels:
+    """The voxels where a mask over the whole grid is true."""
+    return mask.nonzero(as_tuple=True)  # type: ignore[return-value]

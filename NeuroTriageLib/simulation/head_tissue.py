@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from .anatomy import DISTANCE_STEP_MM
-from .canvas import HeadCanvas
+from .canvas import HeadCanvas, voxels_of
 from .settings import HeadCtSettings
 from .tissue import HU_TABLE, WHITE_TISSUES, Tissue
 
@@ -49,7 +49,7 @@ def _thin_convexity_csf(canvas: HeadCanvas, settings: HeadCtSettings, mean: torc
     share = canvas.uniform(settings.thinning)
     canvas.truth["thinning"] = round(share, 2)
     canvas.csf_share = (canvas.tissue == Tissue.CSF).float()
-    changed = (full != canvas.tissue).nonzero(as_tuple=True)
+    changed = voxels_of(full != canvas.tissue)
     variation = canvas.noise_at(changed, 40.0)
     weight = (share + 0.25 * variation).clamp(0.0, 1.0)
     canvas.hu[changed] += weight * (mean[full[changed].long()] - canvas.hu[changed])
@@ -59,7 +59,7 @@ def _thin_convexity_csf(canvas: HeadCanvas, settings: HeadCtSettings, mean: torc
 
 def _add_fat(canvas: HeadCanvas, mean: torch.Tensor) -> None:
     """Skin stays soft tissue, what lies under it is mostly fat, deeper parts are muscle with fat planes."""
-    at = (canvas.tissue == Tissue.SOFT).nonzero(as_tuple=True)
+    at = voxels_of(canvas.tissue == Tissue.SOFT)
     outer = canvas.field("outer_distance")[at].float() * DISTANCE_STEP_MM
     planes = canvas.noise(canvas.shape, 7.0)[at]
     skin = canvas.uniform((1.2, 2.2))
@@ -78,14 +78,14 @@ def _add_rim(canvas: HeadCanvas, settings: HeadCtSettings) -> None:
     table = strength * torch.exp(-depth / length)
     table[0] = 0.0
     table[depth > 8] = 0.0
-    at = ((canvas.depth > 0) & (canvas.depth < 32)).nonzero(as_tuple=True)
+    at = voxels_of((canvas.depth > 0) & (canvas.depth < 32))
     variation = (0.8 + 0.35 * canvas.noise_at(at, 25.0)).clamp(0.1, 1.6)
     canvas.hu[at] += table[canvas.depth[at].long()] * variation
 
 
 def _add_falx_and_tentorium(canvas: HeadCanvas) -> None:
-    for name in ("falx", "tentorium"):
-        value, half = canvas.uniform((42.0, 66.0)), canvas.log_uniform(0.25, 1.3)
+    for name, thickest in (("falx", 1.2), ("tentorium", 0.8)):
+        value, half = canvas.uniform((42.0, 66.0)), canvas.log_uniform(0.22, thickest)
         canvas.truth[f"{name}_hu"], canvas.truth[f"{name}_mm"] = round(value, 1), round(2 * half, 1)
         paint_sheet(canvas, name, value, half, 20.0)
 
@@ -93,7 +93,7 @@ def _add_falx_and_tentorium(canvas: HeadCanvas) -> None:
 def paint_sheet(canvas: HeadCanvas, name: str, hu: float, half_mm: float, variation_mm: float) -> None:
     """Brighten the falx or tentorium: about half_mm to each side, varying over variation_mm."""
     distance = canvas.field(f"{name}_distance")
-    at = (distance != NO_SHEET).nonzero(as_tuple=True)
+    at = voxels_of(distance != NO_SHEET)
     away = distance[at].float().abs() * DISTANCE_STEP_MM
     half = half_mm * (1.0 + 0.4 * canvas.noise_at(at, variation_mm)).clamp(0.2, 2.0)
     # A sheet thinner than a voxel fills a part of it.
@@ -104,7 +104,7 @@ def paint_sheet(canvas: HeadCanvas, name: str, hu: float, half_mm: float, variat
 def _smooth_inner_table(canvas: HeadCanvas, mean: torch.Tensor) -> None:
     """Mix bone and what lies inside over 1.5 mm by the smooth signed distance, so that no voxel steps show."""
     inside = canvas.field("inside_mm")
-    at = (inside.abs() < 1.0).nonzero(as_tuple=True)
+    at = voxels_of(inside.abs() < 1.0)
     share = (0.5 + inside[at].float() / 1.5).clamp(0.0, 1.0)
     here, tissue = canvas.hu[at], canvas.tissue[at]
     is_bone = (tissue == Tissue.BONE) | (tissue == Tissue.DIPLOE)

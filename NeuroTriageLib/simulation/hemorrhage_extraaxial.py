@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from .anatomy import DISTANCE_STEP_MM
-from .canvas import HeadCanvas, Shift
+from .canvas import HeadCanvas, Shift, Voxels, voxels_of
 from .head_tissue import NO_SHEET
 
 COARSE_MM = 4
@@ -29,18 +29,18 @@ def add_convexity_sdh(canvas: HeadCanvas, thickness_mm: float) -> None:
     side = int(canvas.rng.choice([-1, 1]))
     pole = np.array([canvas.uniform((-0.1, 0.75)), canvas.rng.normal(0.0, 0.55), side * canvas.uniform((0.7, 1.0))])
     pole /= np.linalg.norm(pole)
-    extent = canvas.uniform((0.6, 1.15)) + 0.02 * thickness_mm
+    extent = canvas.uniform((0.45, 1.1)) + 0.02 * thickness_mm
     coarse = _coarse_directions(canvas, center)
     angle = torch.arccos((coarse @ torch.tensor(pole, dtype=torch.float32, device=canvas.device)).clamp(-1, 1))
     profile = (1.0 - (angle / extent) ** 2).clamp(min=-0.5)
     profile = profile + 0.22 * canvas.noise(tuple(profile.shape), 6.0)
-    wanted = canvas.stretched(thickness_mm * profile.clamp(max=1.0), canvas.shape)
-    same_side = (canvas.field("side") == side) & canvas.field("supratentorial")
-    depth = canvas.depth_mm(canvas.everything)
-    fraction = (0.5 + torch.minimum(wanted, wanted * 2.0) - depth).clamp(0.0, 1.0)
-    fraction = fraction * (wanted > 0.4) * same_side * (canvas.depth > 0)
-    age, blood = _subdural_blood(canvas)
-    _paint_everywhere(canvas, "SDH", fraction, blood)
+    limit = int((thickness_mm + 1.0) / DISTANCE_STEP_MM)
+    near = (canvas.depth > 0) & (canvas.depth < min(limit, 255)) & (canvas.field("side") == side)
+    voxels = voxels_of(near & canvas.field("supratentorial"))
+    wanted = canvas.stretched_at(thickness_mm * profile.clamp(max=1.0), voxels)
+    fraction = (0.5 + torch.minimum(wanted, wanted * 2.0) - canvas.depth_mm(voxels)).clamp(0.0, 1.0) * (wanted > 0.4)
+    age, blood = _subdural_blood(canvas, voxels)
+    canvas.paint_blood("SDH", voxels, fraction, blood)
     push = np.array([0.0, 0.0, -float(side)])
     amount = canvas.uniform((0.1, 0.5)) * min(thickness_mm, 15.0)
     canvas.shifts.append(Shift(center + 45.0 * pole, push, amount, 55.0))
@@ -57,31 +57,30 @@ def _add_sheet_sdh(canvas: HeadCanvas, name: str) -> None:
         return
     side = int(canvas.rng.choice([-1, 1])) if name == "falx" else 1
     thickness = canvas.log_uniform(1.2, 6.0)
-    away = distance.float() * (side * DISTANCE_STEP_MM)
-    k, j, i = canvas.offsets(canvas.everything, center)
-    reach = canvas.uniform((22.0, 60.0))
-    profile = (1.0 - (k * k + j * j + (i * i if name == "tentorium" else 0.0 * i)) / reach**2).clamp(min=-0.5)
-    wanted = thickness * profile + 0.6 * canvas.noise(canvas.shape, 15.0)
+    near = (distance != NO_SHEET) & (distance.abs() < (thickness + 3.0) / DISTANCE_STEP_MM) & (canvas.depth > 0)
     if name == "tentorium":  # one half of it
-        wanted = torch.where(
-            canvas.field("side") == int(np.sign(center[2] - canvas.anatomy.brain_center_kji[2])), wanted, -1.0
-        )
-    fraction = (0.5 + wanted - away).clamp(0.0, 1.0) * (0.5 + away + 0.3).clamp(0.0, 1.0)
-    fraction = fraction * (wanted > 0.4) * (distance != NO_SHEET) * (canvas.depth > 0)
-    _, blood = _subdural_blood(canvas, young=True)
-    _paint_everywhere(canvas, "SDH", fraction, blood)
+        near &= canvas.field("side") == int(canvas.anatomy.side[tuple(center.astype(int))])
+    voxels = voxels_of(near)
+    away = distance[voxels].float() * (side * DISTANCE_STEP_MM)
+    k, j, i = (axis - float(c) for axis, c in zip(voxels, center, strict=True))
+    reach = canvas.uniform((22.0, 60.0))
+    squared = k * k + j * j + (i * i if name == "tentorium" else 0.0)
+    wanted = thickness * (1.0 - squared / reach**2).clamp(min=-0.5) + 0.6 * canvas.noise_at(voxels, 15.0)
+    fraction = (0.5 + wanted - away).clamp(0.0, 1.0) * (0.8 + away).clamp(0.0, 1.0) * (wanted > 0.4)
+    _, blood = _subdural_blood(canvas, voxels, young=True)
+    canvas.paint_blood("SDH", voxels, fraction, blood)
     canvas.truth["lesions"].append({"type": "SDH", "form": name, "drawn_mm": round(thickness, 1)})
 
 
-def _subdural_blood(canvas: HeadCanvas, young: bool = False) -> tuple[str, torch.Tensor]:
-    """Age and Hounsfield units: acute, mixed (denser below) or isodense."""
+def _subdural_blood(canvas: HeadCanvas, voxels: Voxels, young: bool = False) -> tuple[str, torch.Tensor]:
+    """Age and Hounsfield units at voxels: acute, mixed (denser behind) or isodense."""
     age = "acute" if young else str(canvas.rng.choice(["acute", "mixed", "isodense"], p=[0.68, 0.17, 0.15]))
     if age == "isodense":
-        return age, canvas.clot_hu(canvas.shape, canvas.uniform((36.0, 46.0)), 1.5)
-    blood = canvas.clot_hu(canvas.shape, canvas.uniform((50.0, 78.0)), canvas.uniform((1.0, 4.0)))
+        return age, canvas.clot_hu(voxels, canvas.uniform((36.0, 46.0)), 1.5)
+    blood = canvas.clot_hu(voxels, canvas.uniform((50.0, 78.0)), canvas.uniform((1.0, 4.0)))
     if age == "mixed":
-        _, j, _ = canvas.offsets(canvas.everything, canvas.anatomy.brain_center_kji)
-        lighter = (0.5 - j / 60.0 + 0.5 * canvas.noise(canvas.shape, 14.0)).clamp(0.0, 1.0)
+        behind = voxels[1] - float(canvas.anatomy.brain_center_kji[1])
+        lighter = (0.5 - behind / 60.0 + 0.5 * canvas.noise_at(voxels, 14.0)).clamp(0.0, 1.0)
         blood = blood - canvas.uniform((12.0, 30.0)) * lighter
     return age, blood
 
@@ -98,11 +97,11 @@ def add_lens(canvas: HeadCanvas, thickness_mm: float) -> None:
     if spot is None:
         return
     outward = (spot - center) / np.linalg.norm(spot - center)
+    # The lens closes where the ball meets the skull, whose own curve (radius about 70 mm) leaves it room to the side.
     half_width = thickness_mm * canvas.uniform((1.3, 2.6)) + canvas.uniform((4.0, 12.0))
-    # The skull curves by about 1/70 mm, which adds to the depth of a ball's cap: take it off first.
-    depth = max(1.5, thickness_mm - half_width**2 / (2.0 * 70.0))
-    radius = (half_width**2 + depth**2) / (2.0 * depth)
-    ball = spot + outward * (radius - depth)
+    half_width = min(half_width, 0.85 * (140.0 * thickness_mm) ** 0.5)
+    radius = 0.5 / (thickness_mm / half_width**2 - 1.0 / 140.0)
+    ball = spot + outward * (radius - thickness_mm)
     box = canvas.box(spot, half_width + thickness_mm + 6.0)
     if box is None:
         return
@@ -113,11 +112,11 @@ def add_lens(canvas: HeadCanvas, thickness_mm: float) -> None:
     inside = canvas.depth_mm(box)
     fraction = (0.5 + radius - away + wobble).clamp(0.0, 1.0) * (0.5 + thickness_mm + 2.0 - inside).clamp(0.0, 1.0)
     fraction = fraction * (inside > 0)
-    blood = canvas.clot_hu(shape, canvas.uniform((52.0, 80.0)), canvas.uniform((1.0, 3.0)))
+    blood = canvas.clot_hu(box, canvas.uniform((52.0, 80.0)), canvas.uniform((1.0, 3.0)))
     if thickness_mm > 10 and canvas.chance(0.2):
         blood = blood - canvas.uniform((8.0, 20.0)) * (canvas.noise(shape, 8.0) - 0.5).clamp(0.0, 1.0)
     canvas.paint_blood("EDH", box, fraction, blood)
-    amount = canvas.uniform((0.1, 0.4)) * min(thickness_mm, 15.0)
+    amount = canvas.uniform((0.15, 0.5)) * min(thickness_mm, 15.0)
     canvas.shifts.append(Shift(spot - outward * thickness_mm, -outward, amount, half_width + 15.0))
     canvas.truth["lesions"].append({"type": "EDH", "drawn_mm": round(thickness_mm, 1)})
 
@@ -143,12 +142,3 @@ def _coarse_directions(canvas: HeadCanvas, center: np.ndarray) -> torch.Tensor:
     ]
     vectors = torch.stack(torch.meshgrid(*axes, indexing="ij"), -1)
     return vectors / vectors.norm(dim=-1, keepdim=True).clamp(min=1.0)
-
-
-def _paint_everywhere(canvas: HeadCanvas, code: str, fraction: torch.Tensor, blood: torch.Tensor) -> None:
-    """paint_blood in the smallest box that holds the fraction."""
-    used = [torch.nonzero(fraction.amax(axes)).flatten() for axes in ((1, 2), (0, 2), (0, 1))]
-    if any(len(u) == 0 for u in used):
-        return
-    box = tuple(slice(int(u[0]), int(u[-1]) + 1) for u in used)
-    canvas.paint_blood(code, box, fraction[box], blood[box])

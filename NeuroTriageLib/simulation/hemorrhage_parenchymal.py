@@ -10,17 +10,19 @@ from .tissue import BRAIN_TISSUES, Tissue
 
 # Share of sites of intraparenchymal hemorrhage: deep 0.5, lobar 0.35, cerebellum 0.1, brain stem 0.05 (the usual
 # epidemiology of spontaneous bleeding, rounded), contusions come with trauma.
-SITES = (("putamen", 0.28), ("thalamus", 0.17), ("caudate", 0.05), ("lobar", 0.35), ("cerebellum", 0.1), ("brainstem", 0.05))  # fmt: skip
+SITES = {"putamen": 0.28, "thalamus": 0.17, "caudate": 0.05, "lobar": 0.35, "cerebellum": 0.1, "brainstem": 0.05}
 LARGEST_ML = {"brainstem": 6.0, "cerebellum": 25.0, "thalamus": 30.0, "caudate": 15.0, "contusion": 20.0}
 
 
 def add_iph(canvas: HeadCanvas) -> bool:
-    """One to three bleedings in the brain; a large deep one may break into the ventricles. True when IVH came with it."""
+    """One to three bleedings in the brain; a large deep one may break into the ventricles.
+
+    True when IVH came with it.
+    """
     with_ivh = False
     count = int(canvas.rng.choice([1, 2, 3], p=[0.78, 0.15, 0.07]))
     for _ in range(count):
-        names, weights = zip(*SITES, strict=True)
-        site = str(canvas.rng.choice(names, p=weights))
+            site = str(canvas.rng.choice(names, p=weights))
         # Half of them span punctate to 2 mL, half 2 to 60 mL.
         volume = canvas.log_uniform(0.004, 2.0) if canvas.chance(0.4) else canvas.log_uniform(1.5, 60.0)
         with_ivh |= add_bleeding(canvas, site, min(volume, LARGEST_ML.get(site, 60.0)))
@@ -68,7 +70,7 @@ def add_bleeding(canvas: HeadCanvas, site: str, volume_ml: float, center_kji: np
 
 def _clot(canvas: HeadCanvas, box: Box, radius_mm: float) -> torch.Tensor:
     shape = tuple(s.stop - s.start for s in box)
-    blood = canvas.clot_hu(shape, canvas.uniform((52.0, 82.0)), canvas.uniform((1.0, 4.0)))
+    blood = canvas.clot_hu(box, canvas.uniform((52.0, 82.0)), canvas.uniform((1.0, 4.0)))
     if radius_mm > 8.0 and canvas.chance(0.25):  # still bleeding: darker swirls
         swirl = (canvas.noise(shape, 9.0) - 0.4).clamp(0.0, 1.0)
         blood = blood - swirl * canvas.uniform((8.0, 22.0))
@@ -114,6 +116,6 @@ def add_ivh(canvas: HeadCanvas) -> None:
         middle = np.concatenate([canvas.anatomy.points["third_ventricle"], canvas.anatomy.points["fourth_ventricle"]])
         reach = middle.max(0) + 2 if len(middle) else center
         mask = mask * (k <= float(reach[0] - center[0])) * (i.abs() < 8.0)
-    blood = canvas.clot_hu(shape, canvas.uniform((48.0, 78.0)), 2.5)
+    blood = canvas.clot_hu(box, canvas.uniform((48.0, 78.0)), 2.5)
     canvas.paint_blood("IVH", box, mask, blood)
     canvas.truth["lesions"].append({"type": "IVH", "form": kind})

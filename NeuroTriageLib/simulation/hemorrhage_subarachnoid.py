@@ -7,13 +7,12 @@ import numpy as np
 from .canvas import HeadCanvas
 from .tissue import Tissue
 
-FORMS = (("cisterns", 0.35), ("sylvian", 0.2), ("sulci", 0.35), ("brainstem", 0.1))
+FORMS = {"cisterns": 0.35, "sylvian": 0.2, "sulci": 0.35, "brainstem": 0.1}  # ours
 
 
 def add_sah(canvas: HeadCanvas, form: str | None = None) -> None:
     """Blood in the basal cisterns and fissures, one sylvian fissure, some sulci, or round the brain stem."""
-    names, weights = zip(*FORMS, strict=True)
-    form = form or str(canvas.rng.choice(names, p=weights))
+    form = form or str(canvas.rng.choice(list(FORMS), p=list(FORMS.values())))
     blood_hu = canvas.uniform((48.0, 72.0))
     if form == "cisterns":
         _fill(canvas, "cistern", canvas.rng.uniform(22.0, 42.0, 3), blood_hu)

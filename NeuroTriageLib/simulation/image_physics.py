@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-import torch.nn.functional as F  # noqa: N812
+import torch.nn.functional as F
 
 from .canvas import HeadCanvas
 from .settings import HeadCtSettings
@@ -48,11 +48,10 @@ def _blur_along(image: torch.Tensor, axis: int, sigma_px: float, reach: int) -> 
         matrix = torch.exp(-0.5 * ((place[:, None] - place) / sigma_px) ** 2)
         matrix = matrix / matrix.sum(1, keepdim=True)
         return matrix @ image if axis == 1 else image @ matrix.T
-    steps = torch.arange(-reach, reach + 1)
-    weights = torch.exp(-0.5 * (steps / sigma_px) ** 2)
-    weights = (weights / weights.sum()).tolist()
-    pad = [0, 0, reach, reach] if axis == 1 else [reach, reach]
-    padded = F.pad(image[:, None], [*pad] if axis == 1 else [*pad, 0, 0], mode="replicate")[:, 0]
+    bell = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma_px) ** 2)
+    weights = [float(w) for w in bell / bell.sum()]
+    pad = [0, 0, reach, reach] if axis == 1 else [reach, reach, 0, 0]
+    padded = F.pad(image[:, None], pad, mode="replicate")[:, 0]
     out = padded.narrow(axis, reach, count) * weights[reach]
     for shift in range(1, reach + 1):
         both = padded.narrow(axis, reach - shift, count) + padded.narrow(axis, reach + shift, count)
@@ -85,8 +84,8 @@ def _artefacts(
 def _bone_bands(canvas: HeadCanvas, bone: torch.Tensor, mm: float) -> torch.Tensor:
     """Dark bands and fine streaks between dense bones on the left and right, strongest at the skull base.
 
-    Along each row (and, weaker, along tilted directions) the bone on both sides of a pixel is multiplied: bands are dark
-    where X-rays passed two thick bones, as between the petrous ridges (a simple stand-in for beam hardening).
+    Bands are dark where X-rays pass thick bone on the left and on the right, as between the petrous ridges (a simple
+    stand-in for beam hardening).
     """
     left, right = bone.cumsum(2) * mm, bone.flip(2).cumsum(2).flip(2) * mm
     both = torch.minimum(left, right)
@@ -133,7 +132,7 @@ def _add_head_rest(canvas: HeadCanvas, hu: torch.Tensor, pixel: float) -> torch.
 
 def _cut_to_circle(hu: torch.Tensor) -> torch.Tensor:
     """Air outside the reconstruction circle."""
-    count, rows, columns = hu.shape
+    _, rows, columns = hu.shape
     y = torch.linspace(-1, 1, rows, device=hu.device)[:, None]
     x = torch.linspace(-1, 1, columns, device=hu.device)[None, :]
     return torch.where(x * x + y * y <= 1.0, hu, AIR_HU).clamp(AIR_HU, 3071.0)

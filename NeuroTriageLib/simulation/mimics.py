@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import numpy as np
 
-from .canvas import HeadCanvas
+from .canvas import HeadCanvas, voxels_of
 from .head_tissue import paint_sheet
 from .settings import HeadCtSettings
 from .tissue import Tissue
 
 # Chance of each kind relative to mimic_probability: choroid plexus and pineal calcify in most adults, the others are
 # rarer (ours).
-KINDS = {"choroid": 1.5, "pineal": 1.3, "basal ganglia": 0.35, "falx": 0.5, "tentorium": 0.25, "sinus": 0.6, "artery": 0.4, "cortex": 0.25, "vessel wall": 0.4}  # fmt: skip
+KINDS = {
+    "choroid": 1.5,
+    "pineal": 1.3,
+    "basal ganglia": 0.35,
+    "falx": 0.5,
+    "tentorium": 0.25,
+    "sinus": 0.6,
+    "artery": 0.4,
+    "cortex": 0.25,
+    "vessel wall": 0.4,
+}
 
 
 def add_mimics(canvas: HeadCanvas, settings: HeadCtSettings) -> None:
@@ -70,7 +80,7 @@ def _basal_ganglia(canvas: HeadCanvas) -> None:
 
 def _dura(canvas: HeadCanvas, name: str) -> None:
     """A thick dense falx or tentorium, with plaques of calcium or bone in the falx."""
-    paint_sheet(canvas, name, canvas.uniform((55.0, 85.0)), canvas.uniform((0.6, 1.6)), 15.0)
+    paint_sheet(canvas, name, canvas.uniform((55.0, 85.0)), canvas.log_uniform(0.45, 1.5), 15.0)
     for _ in range(int(canvas.rng.integers(0, 4)) if name == "falx" else 0):
         center = canvas.place("falx")
         if center is not None:
@@ -90,7 +100,7 @@ def _calcify_upright(canvas: HeadCanvas, center: np.ndarray, radii_mm: np.ndarra
 
 def _dense_vessels(canvas: HeadCanvas, tissue: Tissue, hu: tuple[float, float]) -> None:
     """High hematocrit or slow flow: sinuses or arteries as dense as fresh blood."""
-    at = ((canvas.tissue == tissue) & (canvas.depth > 0)).nonzero(as_tuple=True)
+    at = voxels_of((canvas.tissue == tissue) & (canvas.depth > 0))
     canvas.hu[at] = canvas.uniform(hu) + 1.5 * canvas.noise_at(at, 8.0)
 
 

@@ -63,9 +63,9 @@ class HeadCtSettings:
     warp_mm: Range = (0.0, 4.0)
     coverage_below_mm: Range = (-8.0, 20.0)
     coverage_above_mm: Range = (0.0, 14.0)
-    noise_hu: Range = (1.8, 5.5)
+    noise_hu: Range = (2.0, 6.0)
     noise_correlation_mm: Range = (0.3, 0.6)
-    blur_mm: Range = (0.0, 0.5)
+    blur_mm: Range = (0.1, 0.8)
     cupping_hu: Range = (0.0, 4.0)
     bone_glow_hu: Range = (5.0, 26.0)
     streak_hu: Range = (0.0, 14.0)
@@ -73,7 +73,7 @@ class HeadCtSettings:
     rim_mm: Range = (0.8, 2.4)
     offset_hu: Range = (-3.0, 3.0)
     thinning: Range = (0.3, 1.0)
-    white_contrast: Range = (0.7, 1.25)
+    white_contrast: Range = (0.55, 1.1)
     head_rest_probability: float = 0.6
     mimic_probability: float = 0.4
     old_infarct_probability: float = 0.12

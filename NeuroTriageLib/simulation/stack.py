@@ -10,7 +10,6 @@ from ..core.geometry import SliceGrid
 from .anatomy import Anatomy
 from .settings import HeadCtSettings
 
-
 OML_DEG = -15.0
 """Usual angle of head CT's planes to the label maps' (about AC-PC) axial plane, front up (ours, by eye)."""
 

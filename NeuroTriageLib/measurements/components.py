@@ -9,17 +9,24 @@ import SimpleITK as sitk
 
 from ..core.geometry import SliceGrid
 
+Box = tuple[slice, slice, slice]
+
 
 @dataclass(frozen=True, eq=False)
 class Components:
     """The parts of one mask, the largest in mL first.
 
     Args:
-        part_kji: (K, J, I) int32, 0 outside the mask, n in the n-th part.
+        shape_kji: shape of the mask.
+        box: the smallest box (k, j, i) that holds it; None for an empty mask. A whole label map of a thin-slice
+            series for every type would take gigabytes.
+        part_in_box: int32, 0 outside the mask, n in the n-th part.
         volumes_ml: (number of parts,) mL of each part, falling.
     """
 
-    part_kji: np.ndarray
+    shape_kji: tuple[int, ...]
+    box: Box | None
+    part_in_box: np.ndarray
     volumes_ml: np.ndarray
 
     @property
@@ -30,7 +37,10 @@ class Components:
     @property
     def largest_kji(self) -> np.ndarray:
         """(K, J, I) bool, the largest part; empty when there is none."""
-        return self.part_kji == 1
+        largest = np.zeros(self.shape_kji, bool)
+        if self.box is not None:
+            largest[self.box] = self.part_in_box == 1
+        return largest
 
 
 def find_components(mask_kji: np.ndarray, grid: SliceGrid) -> Components:
@@ -39,10 +49,9 @@ def find_components(mask_kji: np.ndarray, grid: SliceGrid) -> Components:
     Neighbouring slices are neighbours whatever the distance between them: a lesion that crosses a gap in the stack
     stays one part.
     """
-    part_kji = np.zeros(mask_kji.shape, np.int32)
     box = _bounding_box(mask_kji)
     if box is None:
-        return Components(part_kji, np.zeros(0))
+        return Components(mask_kji.shape, None, np.zeros((0, 0, 0), np.int32), np.zeros(0))
     cropped = sitk.GetImageFromArray(np.ascontiguousarray(mask_kji[box]).astype(np.uint8))
     labels = sitk.GetArrayFromImage(sitk.ConnectedComponent(cropped, True))  # True: 26 neighbours
     volumes = np.zeros(int(labels.max()) + 1)
@@ -51,11 +60,10 @@ def find_components(mask_kji: np.ndarray, grid: SliceGrid) -> Components:
     order = np.argsort(-volumes[1:], kind="stable") + 1
     rank = np.zeros(len(volumes), np.int32)
     rank[order] = np.arange(1, len(volumes))
-    part_kji[box] = rank[labels]
-    return Components(part_kji, volumes[order])
+    return Components(mask_kji.shape, box, rank[labels], volumes[order])
 
 
-def _bounding_box(mask_kji: np.ndarray) -> tuple[slice, slice, slice] | None:
+def _bounding_box(mask_kji: np.ndarray) -> Box | None:
     """The smallest box that holds the mask; None when it is empty."""
     spans = []
     for axis in range(3):

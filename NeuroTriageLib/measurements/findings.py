@@ -32,7 +32,7 @@ def measure(reading: Reading, grid: SliceGrid) -> tuple[tuple[Finding, ...], tup
         masks[ANY] = reading.label_kji > 0 if reading.is_untyped else _union(masks, reading.label_kji.shape)
     parts = {code: find_components(mask, grid) for code, mask in masks.items()}
     findings = tuple(
-        _found(reading, code, parts[code]) if code in found else _not_found(reading, code)
+        _found(reading, code, parts[code], largest_slice(masks[code])) if code in found else _not_found(reading, code)
         for code in REPORT_ORDER
         if code in reading.probability
     )
@@ -49,9 +49,8 @@ def could_not_look(system: str, codes: Iterable[str], reason: str) -> tuple[Find
     return tuple(Finding(code=code, system=system, status="could_not_look", reason=reason) for code in codes)
 
 
-def _found(reading: Reading, code: str, parts: Components) -> Finding:
+def _found(reading: Reading, code: str, parts: Components, largest: int | None) -> Finding:
     volume_ml = float(parts.volumes_ml.sum())
-    key_slice = largest_slice(parts.part_kji > 0)
     return Finding(
         code=code,
         system=reading.system,
@@ -60,7 +59,7 @@ def _found(reading: Reading, code: str, parts: Components) -> Finding:
         threshold=float(reading.threshold[code]),
         volume_ml=volume_ml,
         components=parts.count,
-        key_slice=_highest_slice(reading, code) if key_slice is None else key_slice,
+        key_slice=_highest_slice(reading, code) if largest is None else largest,
         size_class=size_class(volume_ml),
     )
 

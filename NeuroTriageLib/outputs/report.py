@@ -19,6 +19,7 @@ from .slice_chart import slice_chart, slice_scores
 
 TEMPLATE_FILE = "report_template.html"
 THUMBNAILS = 12  # slices in the overview at most (ours)
+LINE_COLORS = {"A": "#ffeb3b", "B": "#4dd1e0"}  # as in the Slicer scene
 STATUS_WORDS = {"found": "Found", "not_found": "Not found", "could_not_look": "Could not look"}
 
 
@@ -48,8 +49,7 @@ def write_report(result: ExamResult, path: Path) -> None:
 def render_report(result: ExamResult) -> str:
     """The page as text."""
     reading = shown_reading(result)
-    maker = PictureMaker(result, reading)
-    key_pictures = _key_pictures(result, reading, maker)
+    pictures = _picture_context(result, reading)
     return (
         _environment()
         .get_template(TEMPLATE_FILE)
@@ -57,23 +57,32 @@ def render_report(result: ExamResult) -> str:
             version=__version__,
             result=result,
             headline=headline(result),
-            findings=result.findings,
             several_systems=len({finding.system for finding in result.findings}) > 1,
+            overruled=any(_is_overruled(finding) for finding in result.findings),
             abc2_of={item.code: item for item in result.abc2},
             codes=FINDING_CODES,
             status_words=STATUS_WORDS,
-            key_pictures=key_pictures,
-            pictured={key.picture.k for key in key_pictures},
-            overruled=any(_is_overruled(finding) for finding in result.findings),
-            thumbnails=[maker.thumbnail(k) for k in _overview_slices(result)],
-            chart=slice_chart(result, reading) if reading is not None else None,
-            view_box=maker.view_box_mm,
-            letters=maker.plane.letters,
-            heat_gradient=", ".join(css_color(stop) for stop in HEAT_STOPS_RGB),
             series=sorted(result.judgements, key=lambda judgement: not judgement.chosen),
             geometry=_geometry(result),
+            **pictures,
         )
     )
+
+
+def _picture_context(result: ExamResult, reading: Reading | None) -> dict[str, Any]:
+    """What the template needs for its pictures."""
+    maker = PictureMaker(result, reading)
+    key_pictures = _key_pictures(result, reading, maker)
+    return {
+        "key_pictures": key_pictures,
+        "pictured": {key.picture.k for key in key_pictures},
+        "thumbnails": [maker.thumbnail(k) for k in _overview_slices(result)],
+        "chart": slice_chart(result, reading) if reading is not None else None,
+        "view_box": maker.view_box_mm,
+        "letters": maker.plane.letters,
+        "line_colors": LINE_COLORS,
+        "heat_gradient": ", ".join(css_color(stop) for stop in HEAT_STOPS_RGB),
+    }
 
 
 def headline(result: ExamResult) -> Headline:

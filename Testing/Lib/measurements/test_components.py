@@ -46,7 +46,8 @@ def test_parts_at_the_border_keep_their_place():
     mask[0, 0, 0] = mask[2, 5, 5] = True
     parts = find_components(mask, grid)
     assert parts.count == 2
-    assert np.array_equal(parts.part_kji > 0, mask)
+    assert np.argwhere(parts.largest_kji).tolist() == [[0, 0, 0]]
+    assert np.array_equal(parts.part_in_box > 0, mask[parts.box])
 
 
 def test_an_empty_mask_has_no_parts():

@@ -71,6 +71,19 @@ def test_outline_surrounds_the_bright_blood_on_the_page(flip, tmp_path):
     assert max(numbers) < maker.plane.size_mm[0] / 2  # the patient's right is on the left of the page
 
 
+@pytest.mark.parametrize("flip", [np.eye(3), np.diag([-1.0, -1.0, 1.0]), np.array([[0.0, 1, 0], [1, 0, 0], [0, 0, 1]])])
+def test_abc2_lines_span_the_outline_on_the_page(flip):
+    blood = {"IPH": ((-25.0, 5.0, 5.0), (18.0, 14.0, 22.0))}
+    exam = build_exam(ExamSettings(blood=blood, axes=flip, shape_kji=(12, 60, 60), spacing_mm=(4.0, 4.0), tilt_deg=10))
+    picture = PictureMaker(exam, exam.readings[0]).picture(exam.abc2[0].key_slice)
+    xs = [float(x) for x in re.findall(r"[MH](\d+\.\d+)", picture.outlines[0].path)]
+    ys = [float(y) for y in re.findall(r"(?: |V)(\d+\.\d+)", picture.outlines[0].path)]
+    level = max(picture.lines, key=lambda line: abs(line[3] - line[1]))
+    upright = max(picture.lines, key=lambda line: abs(line[4] - line[2]))
+    assert sorted((level[1], level[3])) == pytest.approx([min(xs) + 2, max(xs) - 2])  # centres of the outermost pixels
+    assert sorted((upright[2], upright[4])) == pytest.approx([min(ys) + 2, max(ys) - 2])
+
+
 def test_head_fills_the_pictures():
     exam = build_exam(ExamSettings(shape_kji=(12, 100, 100), spacing_mm=(4.0, 4.0)))
     x, y, width, height = PictureMaker(exam, exam.readings[0]).view_box_mm

@@ -109,6 +109,15 @@ def test_each_found_type_has_its_key_slice_pictured_with_outline_and_heat():
     assert sum("probability of hemorrhage" in label for label in labels) == len(slices)
 
 
+def test_type_above_its_threshold_in_a_negative_exam_is_explained():
+    exam = build_exam(ExamSettings())
+    findings = tuple(
+        replace(finding, probability=0.7) if finding.code == "SDH" else finding for finding in exam.findings
+    )
+    assert "A type counts only when" in Page(render_report(replace(exam, findings=findings))).text
+    assert "A type counts only when" not in Page(render_report(exam)).text
+
+
 def test_negative_exam_shows_the_slices_that_came_closest():
     assert "Highest score, below threshold" in Page(render_report(NEGATIVE)).text
 

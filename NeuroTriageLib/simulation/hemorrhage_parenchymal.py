@@ -22,7 +22,7 @@ def add_iph(canvas: HeadCanvas) -> bool:
     with_ivh = False
     count = int(canvas.rng.choice([1, 2, 3], p=[0.78, 0.15, 0.07]))
     for _ in range(count):
-            site = str(canvas.rng.choice(names, p=weights))
+        site = str(canvas.rng.choice(list(SITES), p=list(SITES.values())))
         # Half of them span punctate to 2 mL, half 2 to 60 mL.
         volume = canvas.log_uniform(0.004, 2.0) if canvas.chance(0.4) else canvas.log_uniform(1.5, 60.0)
         with_ivh |= add_bleeding(canvas, site, min(volume, LARGEST_ML.get(site, 60.0)))

@@ -58,7 +58,7 @@ BRAINSTEM_LABELS = (16,)
 SPINAL_CORD_LABEL = 512
 BASAL_GANGLIA = {"putamen": (12, 51), "pallidum": (13, 52), "thalamus": (10, 49), "caudate": (11, 50)}
 
-# (mean, spread between exams, spread within an exam) in HU at 120 kV. Brain, CSF, bone and air: the usual textbook ranges
+# (mean, spread between exams, spread within an exam) in HU at 120 kV. Brain, CSF, bone and air: usual textbook ranges
 # (grey matter 37-41, white matter 25-32, CSF 0-15, cortical bone over 1000, fat -100); the spreads are ours.
 HU_TABLE: dict[Tissue, tuple[float, float, float]] = {
     Tissue.OUTSIDE: (-1000.0, 3.0, 0.0),

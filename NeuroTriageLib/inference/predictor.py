@@ -17,8 +17,8 @@ from torch import Tensor
 
 from ..core.errors import ConfigError, ModelError
 from ..networks.patchfcn import OUTPUT_STRIDE, PatchFcn, patch_logits, window_logits
+from ..preprocessing.patch_lattice import WindowLattice, lattice_over
 from .device import ComputeDevice, place_network
-from .windows import WindowLattice, lattice_over
 
 Method = Literal["dense", "patches"]
 Progress = Callable[[str, float], None]

@@ -11,6 +11,7 @@ import torch
 
 from ..core.codes import ANY
 from ..networks.patchfcn import OUTPUT_STRIDE, PatchFcn, window_logits
+from ..preprocessing.patch_lattice import lattice_over
 from ..systems.kuo2019_config import Kuo2019Config, neighbour_slabs
 from .calibration import area_under_curve
 from .exam_bank import OUTSIDE, BankExam
@@ -86,19 +87,25 @@ def validate(network: PatchFcn, exams: Iterable[BankExam], config: Kuo2019Config
 
 @torch.no_grad()
 def answer_exam(network: PatchFcn, exam: BankExam, config: Kuo2019Config, *, bfloat16: bool) -> ExamAnswer:
-    """One exam's patch scores and label overlap."""
+    """One exam's label overlap and its patch scores, from the windows that inference looks at."""
     image, target = exam.whole()
     types = len(config.codes)
     score = np.zeros(1 + types)
     counts = np.zeros((3, 1 + types), dtype=np.int64)
+    brain = target != OUTSIDE
+    slabs = np.flatnonzero(brain.any(axis=(1, 2)))
+    if len(slabs) == 0:
+        return ExamAnswer(score, *counts)
     channels = neighbour_slabs(len(image), config.slices)
-    slabs = np.flatnonzero((target != OUTSIDE).any(axis=(1, 2)))
+    lattice = lattice_over(brain, config.patch_size, config.patch_stride)
+    image, target, brain = lattice.cut(image), lattice.cut(target), lattice.cut(brain)
     for start in range(0, len(slabs), BATCH):
         chosen = slabs[start : start + BATCH]
         label, patches = predict_slabs(network, image[channels[chosen]], config, bfloat16=bfloat16)
-        label[target[chosen] == OUTSIDE] = 0
-        score = np.maximum(score, patches.max(axis=(0, 2, 3)))
-        true = np.where(target[chosen] == OUTSIDE, 0, target[chosen])
+        label[~brain[chosen]] = 0
+        scored = np.asarray(lattice.windows(brain[chosen]).any(axis=(-2, -1)))  # (b, windows_j, windows_i)
+        score = np.maximum(score, (patches * scored[:, None]).max(axis=(0, 2, 3)))
+        true = np.where(brain[chosen], target[chosen], 0)
         for n in range(1 + types):
             ours, theirs = (label > 0, true > 0) if n == 0 else (label == n, true == n)
             counts[:, n] += [(ours & theirs).sum(), ours.sum(), theirs.sum()]

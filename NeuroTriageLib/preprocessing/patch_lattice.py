@@ -1,4 +1,4 @@
-"""Where patches lie on an exam: one regular lattice of windows, shared by the patch pass and the dense pass."""
+"""Where patches lie on an exam: one regular lattice of windows, for validation and for both ways of inference."""
 
 from __future__ import annotations
 

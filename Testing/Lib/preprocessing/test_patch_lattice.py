@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from NeuroTriageLib.inference.windows import MARGIN, lattice_over
+from NeuroTriageLib.preprocessing.patch_lattice import MARGIN, lattice_over
 from NeuroTriageLib.systems.kuo2019_config import COMPACT, PUBLISHED
 
 

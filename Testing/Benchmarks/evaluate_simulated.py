@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from NeuroTriageLib.simulation.head_ct import HeadCtSettings, simulate_head_ct
 
 from NeuroTriageLib.core.codes import CT_HEMORRHAGE_CODES
 from NeuroTriageLib.core.geometry import SliceGrid
@@ -33,6 +32,7 @@ from NeuroTriageLib.measurements.abc2 import ABC2_CODES, measure_abc2
 from NeuroTriageLib.measurements.components import find_components
 from NeuroTriageLib.measurements.findings import measure
 from NeuroTriageLib.simulation.anatomy import load_anatomy
+from NeuroTriageLib.simulation.head_ct import HeadCtSettings, simulate_head_ct
 
 LABEL_MAP_ENDINGS = (".nii.gz", ".nii", ".nrrd", ".mha")
 RECORDS_FILE = "exams.jsonl"

@@ -115,7 +115,7 @@ class PreparedExam:
 
     Args:
         image_shw: (S, H, W) float32 0-1, windowed HU inside the skull, 0 elsewhere; slabs from below.
-        brain_shw: (S, H, W) bool, the intracranial space.
+        brain_shw: (S, H, W) bool, the intracranial space; empty in slabs that are not worth looking at.
         has_brain_s: (S,) bool, slabs worth looking at.
         grid: where the pixels lie.
     """
@@ -180,9 +180,10 @@ def prepare(volume: Volume, config: NetworkGridSettings) -> PreparedExam:
     grid = _centred_field(volume.grid, whole, coarse, config)
     hu = _downsample(slab_hu, grid, outside=AIR_HU)
     brain = refine_mask(_resample_mask(dilate_in_plane(coarse), whole, grid), hu, config.pixel_spacing_mm**2)
+    has_brain = brain.sum(axis=(1, 2)) * config.pixel_spacing_mm**2 >= MINIMUM_BRAIN_MM2
+    brain[~has_brain] = False
     image = apply_window(hu, config.window_hu)
     image[~brain] = 0.0
-    has_brain = brain.sum(axis=(1, 2)) * config.pixel_spacing_mm**2 >= MINIMUM_BRAIN_MM2
     return PreparedExam(image, brain, has_brain, grid)
 
 

@@ -121,7 +121,7 @@ class Kuo2019System:
             )
         return self._predictor.predict(
             prepared.image_shw,
-            prepared.brain_shw & prepared.has_brain_s[:, None, None],
+            prepared.brain_shw,
             neighbour_slabs(len(prepared.image_shw), self.config.slices),
             method=method,
             progress=progress or _ignore,

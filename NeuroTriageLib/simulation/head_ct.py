@@ -110,7 +110,8 @@ def _add_blood(canvas: HeadCanvas, settings: HeadCtSettings) -> None:
     pattern = allowed[int(canvas.rng.choice(len(allowed), p=weights / weights.sum()))][0]
     painters = {"EDH": add_edh, "SDH": add_sdh, "contusions": add_contusions, "SAH": add_sah}
     with_ivh = add_iph(canvas) if "IPH" in pattern else False
-    if "IVH" in pattern and not (with_ivh and canvas.chance(0.5)):
+    # What breaks into a ventricle mostly spreads and sinks in it.
+    if "IVH" in pattern or (with_ivh and canvas.chance(0.6)):
         add_ivh(canvas)
     for part, painter in painters.items():
         if part in pattern:

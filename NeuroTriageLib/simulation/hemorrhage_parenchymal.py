@@ -53,12 +53,14 @@ def add_bleeding(canvas: HeadCanvas, site: str, volume_ml: float, center_kji: np
     if found is None:
         return False
     box, fraction, relative = found
-    brain = canvas.is_tissue(box, *BRAIN_TISSUES, Tissue.CSF).float() * (canvas.depth_mm(box) > 1.0)
-    ventricle = canvas.is_tissue(box, Tissue.VENTRICLE).float()
+    brain = canvas.is_tissue(box, *BRAIN_TISSUES, Tissue.CSF) & (canvas.depth_mm(box) > 1.0)
+    ventricle = canvas.is_tissue(box, Tissue.VENTRICLE)
+    # A ventricle deep inside the clot cannot be told from it; what reaches in from the side is ventricular blood.
+    clot = (brain | ventricle & (relative < 0.6)).float()
+    spilled = fraction * (ventricle & (relative >= 0.6))
     _add_oedema(canvas, box, relative, radius)
     blood = _clot(canvas, box, radius)
-    canvas.paint_blood("IPH", box, fraction * brain, blood)
-    spilled = fraction * ventricle
+    canvas.paint_blood("IPH", box, fraction * clot, blood)
     opens = bool(spilled.sum() > 30) and "IVH" in canvas.truth["allowed"]
     if opens:
         canvas.paint_blood("IVH", box, spilled, blood)

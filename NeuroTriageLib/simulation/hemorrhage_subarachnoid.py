@@ -13,7 +13,7 @@ FORMS = {"cisterns": 0.35, "sylvian": 0.2, "sulci": 0.35, "brainstem": 0.1}  # o
 def add_sah(canvas: HeadCanvas, form: str | None = None) -> None:
     """Blood in the basal cisterns and fissures, one sylvian fissure, some sulci, or round the brain stem."""
     form = form or str(canvas.rng.choice(list(FORMS), p=list(FORMS.values())))
-    blood_hu = canvas.uniform((48.0, 72.0))
+    blood_hu = canvas.uniform((50.0, 74.0))
     if form == "cisterns":
         _fill(canvas, "cistern", canvas.rng.uniform(22.0, 42.0, 3), blood_hu)
         for _ in range(int(canvas.rng.integers(0, 3))):
@@ -39,7 +39,7 @@ def _fill(canvas: HeadCanvas, place: str, radii_mm: np.ndarray, blood_hu: float)
     box, _, relative = found
     shape = tuple(relative.shape)
     region = ((1.05 - relative) * 6.0).clamp(0.0, 1.0)
-    patchy = (canvas.uniform((0.4, 1.6)) + 0.8 * canvas.noise(shape, 7.0)).clamp(0.0, 1.0)
+    patchy = (canvas.uniform((0.8, 3.2)) + 1.8 * canvas.noise(shape, 7.0)).clamp(0.0, 1.0)
     csf = canvas.csf_share[box] * canvas.is_tissue(box, Tissue.CSF, Tissue.CORTEX, Tissue.CEREBELLUM)
     fraction = region * patchy * csf * (canvas.depth[box] > 0)
     for code, layer in canvas.blood.items():

@@ -114,7 +114,7 @@ def _noise(canvas: HeadCanvas, stack: Stack, pixel: float, settings: HeadCtSetti
 def _add_head_rest(canvas: HeadCanvas, hu: torch.Tensor, pixel: float) -> torch.Tensor:
     """A shell behind the head, in the air only, open at the top."""
     count, rows, columns = hu.shape
-    gap, width = canvas.uniform((6.0, 20.0)), canvas.uniform((1.0, 3.0))
+    gap, width = canvas.uniform((6.0, 20.0)), canvas.uniform((2.0, 5.0))
     value = canvas.uniform((-600.0, 150.0))
     used = (hu[:: max(1, count // 8)] > -500).any(0)
     at_rows, at_columns = torch.nonzero(used.any(1)).flatten(), torch.nonzero(used.any(0)).flatten()

@@ -46,7 +46,7 @@ def look_along_slices(slice_node: slicer.vtkMRMLSliceNode, grid: SliceGrid, poin
 
 
 def key_point_ras(result: ExamResult, finding: Finding) -> np.ndarray | None:
-    """(3,) the middle of a finding's mask on its key slice, or of the slice without a mask; None without a key slice."""
+    """(3,) the middle of a finding's mask on its key slice, or of a slice without a mask; None without a key slice."""
     if finding.key_slice is None:
         return None
     _, rows, columns = result.grid.shape_kji

@@ -19,10 +19,19 @@ TIMEOUT_S = 240
 sys.path.append(str(Path(__file__).parent))  # made_exams.py, also for tests that pytest imports itself
 
 
+def is_scene_file(path: Path) -> bool:
+    return path.suffix == ".py" and path.name.startswith("scene_")
+
+
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    if file_path.suffix == ".py" and file_path.name.startswith("scene_"):
+    if is_scene_file(file_path) and not parent.session.isinitpath(file_path):
         return SceneFile.from_parent(parent, path=file_path)
     return None
+
+
+def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """A file named on pytest's command line comes by here, whatever it is called."""
+    return SceneFile.from_parent(parent, path=module_path) if is_scene_file(module_path) else None
 
 
 class SceneFile(pytest.File):

@@ -6,13 +6,13 @@ import functools
 import tempfile
 from pathlib import Path
 
-import made_exams
 import numpy as np
 import slicer
 import vtk
-from NeuroTriagePanel.scene_bridge import volume_from_node
 
+import made_exams
 from NeuroTriageLib.outputs.scene_file import write_scene
+from NeuroTriagePanel.scene_bridge import volume_from_node
 
 
 @functools.cache

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 
-import made_exams
 import numpy as np
 import slicer
 import vtk
+
+import made_exams
 from NeuroTriagePanel.scene_bridge import show_exam
 from NeuroTriagePanel.subject_tree import Subject
 

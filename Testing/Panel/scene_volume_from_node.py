@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 
-import made_exams
 import numpy as np
 import slicer
 import vtk
-from NeuroTriagePanel.scene_bridge import show_exam, volume_from_node
 
+import made_exams
 from NeuroTriageLib.core.errors import GeometryError, InputError
+from NeuroTriagePanel.scene_bridge import show_exam, volume_from_node
 
 LPS_OF_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 

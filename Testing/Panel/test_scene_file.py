@@ -5,9 +5,9 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
-import made_exams
 import pytest
 
+import made_exams
 from NeuroTriageLib.core.errors import OutputError
 from NeuroTriageLib.outputs import scene_file
 

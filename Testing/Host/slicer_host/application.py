@@ -15,6 +15,7 @@ os.environ.setdefault("VTK_DEFAULT_OPENGL_WINDOW", "vtkEGLRenderWindow")
 
 import slicer
 import slicer.util
+
 from NeuroTriagePanel.standalone_scene import start_scene
 
 from . import pythonqt

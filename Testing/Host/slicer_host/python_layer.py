@@ -76,7 +76,7 @@ def install() -> None:
     _add("ScriptedLoadableModule", **{cls.__name__: cls for cls in bases})
     _add("parameterNodeWrapper", parameterNodeWrapper=parameterNodeWrapper)
     _add("i18n", tr=lambda text: text, translate=lambda context, text: text)
-    _add("packaging", pip_ensure=_refuse_to_install)
+    _add("packaging", load_requirements=_load_requirements, pip_ensure=_refuse_to_install)
 
 
 def _add(name: str, **content) -> None:
@@ -85,6 +85,11 @@ def _add(name: str, **content) -> None:
     module.__all__ = list(content)
     sys.modules[module.__name__] = module
     setattr(slicer, name, module)
+
+
+def _load_requirements(path) -> list[str]:
+    lines = (line.strip() for line in Path(path).read_text(encoding="utf-8").splitlines())
+    return [line for line in lines if line and not line.startswith("#")]
 
 
 def _refuse_to_install(requirements, **options) -> None:

@@ -70,6 +70,11 @@ def build_qt_module() -> types.ModuleType:
     for cls in classes:
         cls.__setattr__ = _set_attribute_strictly
     _extend_object_class()
+    for cls in classes:
+        if (
+            cls is QtCore.QObject or "__getattribute__" in cls.__dict__
+        ):  # QObject, and the few classes that PySide gives one of their own
+            _connect_by_string(cls)
     qt.slot_errors = slot_errors
     return qt
 
@@ -115,12 +120,20 @@ def _set_attribute_strictly(instance: QtCore.QObject, name: str, value: Any) -> 
     attribute = inspect.getattr_static(type(instance), name, None)
     if attribute is not None and hasattr(type(attribute), "__set__"):
         type(attribute).__set__(attribute, instance, value)
-    elif name.startswith("_") or type(instance) not in _NATIVE_CLASSES:
+    elif _is_free(instance, name) or isinstance(
+        value, QtCore.SignalInstance
+    ):  # PySide keeps used signals on the object
         instance.__dict__[name] = value
     elif name in _dynamic_properties(instance):
         _object_set_property(instance, name, value)
     else:
         raise AttributeError(f"{type(instance).__name__} has no attribute named '{name}'.")
+
+
+def _is_free(instance: QtCore.QObject, name: str) -> bool:
+    """True for private names, Python subclasses, and the plain attributes that a stand-in declares."""
+    cls = type(instance)
+    return name.startswith("_") or cls not in _NATIVE_CLASSES or name in getattr(cls, "UI_PROPERTIES", ())
 
 
 def _dynamic_properties(instance: QtCore.QObject) -> list[str]:
@@ -133,15 +146,18 @@ def _extend_object_class() -> None:
     base.name = property(lambda self: self.objectName, lambda self, name: self.setObjectName(name))
     base.className = lambda self: self.metaObject().className()
     base.delete = lambda self: self.deleteLater()
-    original = base.__getattribute__
 
-    # PySide looks connect and disconnect up in a way that ignores class attributes; only this hook comes first.
+
+def _connect_by_string(cls: type) -> None:
+    """PySide looks connect and disconnect up in a way that ignores class attributes; only this hook comes first."""
+    original = cls.__getattribute__
+
     def get_attribute(self, name: str) -> Any:
         if name in ("connect", "disconnect"):
             return _by_string(self, original(self, name), connect if name == "connect" else disconnect)
         return original(self, name)
 
-    base.__getattribute__ = get_attribute
+    cls.__getattribute__ = get_attribute
 
 
 def _by_string(sender: QtCore.QObject, native: Callable, ours: Callable) -> Callable:

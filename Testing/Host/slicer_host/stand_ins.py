@@ -103,6 +103,7 @@ class qMRMLNodeComboBox(_UiProperties, QtWidgets.QWidget):
     CPP_SIGNALS = {"currentNodeChanged(vtkMRMLNode*)": "currentNodeChanged"}
     UI_PROPERTIES = (
         "nodeTypes",
+        "hideChildNodeTypes",
         "noneEnabled",
         "addEnabled",
         "removeEnabled",

@@ -1,0 +1,75 @@
+"""Findings as the panel's table shows them: text, no Qt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from NeuroTriageLib.core.codes import FINDING_CODES
+from NeuroTriageLib.core.findings import ExamResult, Finding
+
+COLUMNS = ("Finding", "Prob.", "Thresh.", "mL", "Status", "Slice")
+STATUS_TEXTS = {"found": "Found", "not_found": "Not found", "could_not_look": "Not assessed"}
+NONE = "–"
+
+
+@dataclass(frozen=True)
+class FindingRow:
+    """One line of the table.
+
+    Args:
+        cells: one text per column of COLUMNS.
+        color_rgb: the segment's colour, 0-1.
+        status: of the finding.
+        tooltip: model, ABC/2 and reason in one or more sentences.
+    """
+
+    cells: tuple[str, ...]
+    color_rgb: tuple[float, float, float]
+    status: str
+    tooltip: str
+
+
+def finding_row(result: ExamResult, finding: Finding) -> FindingRow:
+    """The line for one finding; figures that do not exist are dashes, never zeros."""
+    cells = (
+        FINDING_CODES[finding.code].name,
+        _number(finding.probability, 2),
+        _number(finding.threshold, 2),
+        _number(finding.volume_ml, 1) if finding.status == "found" else NONE,
+        STATUS_TEXTS[finding.status],
+        NONE if finding.key_slice is None else str(finding.key_slice + 1),
+    )
+    return FindingRow(cells, FINDING_CODES[finding.code].color_rgb, finding.status, _tooltip(result, finding))
+
+
+def summary(result: ExamResult) -> str:
+    """The whole exam in one sentence."""
+    any_findings = [finding for finding in result.findings if finding.code == "any"]
+    if any(finding.present is None for finding in any_findings) or not any_findings:
+        return "This exam could not be assessed. That is not a negative result."
+    present = [finding for finding in result.findings if finding.present and finding.code != "any"]
+    if any(finding.present for finding in any_findings):
+        names = ", ".join(FINDING_CODES[finding.code].name.lower() for finding in present)
+        total_ml = max(finding.volume_ml or 0.0 for finding in any_findings)
+        where = f": {names}" if names else ""
+        return f"Hemorrhage found{where}, {total_ml:.1f} mL in all."
+    return "No hemorrhage found by this model."
+
+
+def _tooltip(result: ExamResult, finding: Finding) -> str:
+    lines = [finding.reason] if finding.reason else []
+    lines += [
+        f"ABC/2: {item.volume_ml:.1f} mL ({item.percent_off:+.0f} % off the voxel volume). {item.caveat}".strip()
+        for item in result.abc2
+        if item.code == finding.code
+    ]
+    if finding.components:
+        parts = "1 part" if finding.components == 1 else f"{finding.components} parts"
+        lines.append(f"{parts}, size class {finding.size_class}")
+    models = [reading.model for reading in result.readings if reading.system == finding.system]
+    lines += [f"Model: {model.name} {model.version} ({model.sha256[:12]})" for model in models]
+    return "\n".join(lines)
+
+
+def _number(value: float | None, digits: int) -> str:
+    return NONE if value is None else f"{value:.{digits}f}"

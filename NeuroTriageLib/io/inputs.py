@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -94,7 +95,7 @@ def _files_below(path: Path) -> list[Path]:
     for folder, folders, names in os.walk(path, onerror=_refuse):
         folders.sort()
         found += [Path(folder) / name for name in sorted(names)]
-    return found
+    return [file for file in found if file.is_file()]  # no pipes, sockets or links to nothing
 
 
 def _refuse(error: OSError) -> None:
@@ -169,6 +170,8 @@ class _Found:
             elif file_format:
                 series = series_of_image(path, file_format)
                 self.images.setdefault(path.parent, []).append(series)
+            elif is_zip(start):
+                self.skipped.append(SkippedFile(path, "a zip archive among other files: name it by itself"))
             else:
                 self.skipped.append(SkippedFile(path, "not an image"))
         except InputError as error:
@@ -188,14 +191,10 @@ class _Found:
 
     def _noting_damage(self, study: Study) -> Study:
         """Series from a folder in which a DICOM file was damaged may be incomplete: their flags say so."""
-        folders = {error.where and Path(error.where).parent for error in self.errors}
-        series = tuple(
-            _with_damage(item, sum(Path(error.where).parent == item.instances[0].path.parent for error in self.errors))
-            if item.instances[0].path.parent in folders
-            else item
-            for item in study.series
+        damaged = Counter(Path(error.where).parent for error in self.errors if isinstance(error, DicomError))
+        return replace(
+            study, series=tuple(_with_damage(item, damaged[item.instances[0].path.parent]) for item in study.series)
         )
-        return replace(study, series=series)
 
     def _image_studies(self) -> Iterator[Study]:
         for folder, series in self.images.items():
@@ -204,6 +203,8 @@ class _Found:
 
 
 def _with_damage(series: Series, count: int) -> Series:
+    if not count:
+        return series
     message = f"{count} damaged file{'s' if count > 1 else ''} in the folder could not be read; slices may be missing."
     return replace(series, flags=(*series.flags, QualityFlag("damaged_files", message, float(count))))
 

@@ -36,8 +36,8 @@ _BONE_WORDS = re.compile(r"\b(BONES?( ALGO\w*| WINDOW| PLUS)?|KNOCHEN|HUESO|OSSE
 _FACIAL_BONE = re.compile(r"(FACIAL|TEMPORAL|FACE|NASAL) BONES?")
 
 _NO_CONTRAST = re.compile(
-    r"(\b(W ?/ ?O|WO|WITHOUT|OHNE|SANS|SIN|SENZA|NO|NON|UN)\b|\bNON(?=C)|\bUN(?=ENH))[ _.-]*(THE |IV )?"
-    r"(CONTRAST\w*|CONTR\w*|CON\b|CE\b|ENH\w*|KONTRAST\w*|KM\b|INJ\w*|CIV\b|C\b)?"
+    r"\b(W ?/ ?O|WO|WITHOUT|OHNE|SANS|SENZA)\b[ .-]*(THE |IV )?(CON\w*|CE\b|ENH\w*|KM\b|INJ\w*|CIV\b|C\b|KONTR\w*)?"
+    r"|\b(NO|NON|SIN|UN)[ .-]*(IV )?(CON(TR\w*)?\b|CE\b|ENH\w*|KM\b|INJ\w*|CIV\b|C\b)"
     r"|\bN(C|E)CTH?\b|\bNATIVE?\b|\bPLAIN\b|\bPRE[ -]?CON\w*|(?<!\w)C-(?!\w)|(?<!\w)-C\b|\bSPC\b|(?<!\w)IV-(?!\w)"
 )
 _CONTRAST = re.compile(

@@ -23,10 +23,12 @@ DYNAMIC_STACKS = 4  # that many acquisitions of one place are a perfusion study
 _DOCUMENTS = {"SR", "KO", "PR", "DOC", "REG", "SEG", "RTSTRUCT", "OT"}
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 _SCOUT = re.compile(r"SCOUT|TOPOGRAM|LOCALI[SZ]ER|SURVIEW|SCANOGRAM|\bSCANO\b|PILOT")
-_CAPTURE = re.compile(r"DOSE|PATIENT PROTOCOL|EXAM SUMMARY|SCREEN ?SAVE|RADIATION")
+_CAPTURE = re.compile(
+    r"DOSE (REPORT|INFO|RECORD|SHEET|SUMMARY|PAGE)|^DOSE\b|PATIENT PROTOCOL|EXAM\w* (SUMMARY|PROTOCOL)|SCREEN ?SAVE"
+)
 _PROJECTION = re.compile(r"\bMIP\b|\bMINIP\b|\bVRT?\b|\b3D\b|VOLUME REND|SURFACE|\bSSD\b|COLOU?R")
 _REFORMAT = re.compile(r"REFORMAT|\bMPR\b|\bCOR(ONAL)?\b|\bSAG(ITTAL)?\b|OBLIQUE")
-_SPECTRAL = re.compile(r"MONO ?E|\bKEV\b|IODINE|\bVNC\b|VIRTUAL|\bZ ?EFF|RHO|ELECTRON DENS")
+_SPECTRAL = re.compile(r"MONO ?E|\bKEV\b|IODINE|\bVNC\b|VIRTUAL|\bZ ?EFF|\bRHO\b|ELECTRON DENS")
 
 
 @dataclass(frozen=True)
@@ -111,8 +113,11 @@ def _with_contrast(it: SeriesEvidence) -> str:
 
 
 def _dynamic(it: SeriesEvidence) -> str:
-    stacks = [flag.value or 0 for flag in it.series.flags if flag.code == "split_series"]
-    return "It is a dynamic (perfusion) acquisition." if stacks and stacks[0] >= DYNAMIC_STACKS else ""
+    values = {flag.code: flag.value or 0 for flag in it.series.flags}
+    repeats = 1 + values.get("duplicate_slices", 0) / it.slice_count
+    if max(repeats, values.get("split_series", 0)) < DYNAMIC_STACKS:
+        return ""
+    return "It shows each place many times: a dynamic (perfusion) acquisition."
 
 
 def _other_body_part(it: SeriesEvidence) -> str:

@@ -7,10 +7,12 @@ import pydicom
 import pytest
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
+    EnhancedCTImageStorage,
     ExplicitVRBigEndian,
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
     JPEGLSLossless,
+    LegacyConvertedEnhancedCTImageStorage,
     RLELossless,
 )
 
@@ -184,10 +186,12 @@ def test_a_padding_value_that_tissue_has_too_counts_only_in_the_corners(tmp_path
     assert (volume.array_kji[:, 0, 0] == -1024).all()
 
 
-def test_enhanced_multi_frame_ct_keeps_place_value_and_frame_number(tmp_path):
+@pytest.mark.parametrize("sop_class", [EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage])
+def test_enhanced_multi_frame_ct_keeps_place_value_and_frame_number(sop_class, tmp_path):
     angle = np.radians(20)
     origins = np.array([[-3.0, -6.0, 5.0 * k] for k in range(9)])
-    stack = CtStack(origins, directions=((1, 0, 0), (0, float(np.cos(angle)), -float(np.sin(angle)))))
+    directions = ((1, 0, 0), (0, float(np.cos(angle)), -float(np.sin(angle))))
+    stack = CtStack(origins, directions=directions, tags={"SOPClassUID": sop_class})
     order = [4, 0, 8, 2, 6, 1, 5, 3, 7]
     volume, _ = read_hu(write(tmp_path, [enhanced(stack, order=order)]))
     assert np.array_equal(volume.array_kji, stack.values())

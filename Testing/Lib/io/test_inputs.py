@@ -72,6 +72,13 @@ def test_what_is_no_image_is_skipped_and_named(tmp_path):
     assert len(opened.studies[0].series[0].instances) == 12
 
 
+def test_links_to_nothing_are_no_files(tmp_path):
+    folder = write_stack(tmp_path, axial())
+    (folder / "annexed.dcm").symlink_to(tmp_path / "not fetched")
+    with open_input(folder) as (study,):
+        assert len(study.series[0].instances) == 12
+
+
 def test_a_path_that_does_not_exist_is_said(tmp_path):
     with pytest.raises(InputError, match="does not exist") as caught:
         open_input(tmp_path / "nothing")

@@ -11,7 +11,7 @@ from pydicom.uid import generate_uid
 from NeuroTriageLib.core.errors import ConfigError
 from NeuroTriageLib.io.inputs import open_input
 from NeuroTriageLib.series_selection import Selection, matching_series, select_head_ct
-from Testing.Lib.io.dicom_builder import CtStack, every, slices, write, without, write_stack
+from Testing.Lib.io.dicom_builder import CtStack, every, slices, without, write, write_stack
 
 SIZE, PIXEL_MM = 8, 30.0
 COARSE = {"shape_ji": (SIZE, SIZE), "spacing_ji_mm": (PIXEL_MM, PIXEL_MM)}
@@ -113,6 +113,10 @@ def test_a_dose_report_document_is_rejected(tmp_path):
     report.SeriesDescription = "Dose"
     write(tmp_path / "sr", [report])
     assert_only_the_head_is_chosen(choose(tmp_path, head=head()), "Dose", "document")
+
+
+def test_a_low_dose_head_is_no_dose_report(tmp_path):
+    assert choose(tmp_path, low=head(SeriesDescription="Head low dose 5.0")).series is not None
 
 
 def test_thick_soft_slices_win_over_thin_ones_and_say_why(tmp_path):

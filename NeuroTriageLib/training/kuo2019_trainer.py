@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..core.errors import InputError
 from ..networks.patchfcn import OUTPUT_STRIDE, PatchFcn
 from ..systems.kuo2019_config import Kuo2019Config
 from .checkpoint import generator_state, restore_generator
@@ -17,6 +18,9 @@ from .kuo2019_losses import patch_loss, patch_targets, pixel_loss
 from .kuo2019_recipe import Stage, TrainingConfig
 from .patch_augmentation import augmented
 from .patch_sampler import PatchSampler
+
+LARGEST_GRADIENT = 5.0  # not in Kuo 2019; ours, against rare spikes
+MOST_SKIPPED = 20  # steps in a row; ours
 
 
 class Kuo2019Trainer:
@@ -34,12 +38,16 @@ class Kuo2019Trainer:
         self.config, self.training, self.sampler, self.device = config, training, sampler, device
         self.rng = np.random.default_rng(training.seed)
         network = PatchFcn(len(config.codes), config.width, config.slices)
-        self.network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        # Channels last on CUDA only: on the CPU, torch 2.13 has backward kernels for few channels that write out of
+        # bounds in that layout (gradients turned into NaN after some tens of steps), and it is no faster there.
+        self.layout = torch.channels_last if device == "cuda" else torch.contiguous_format
+        self.network = network.to(device, memory_format=self.layout)  # type: ignore[call-overload]
         self.average: PatchFcn = copy.deepcopy(self.network)
         self.step = 0  # in all
         self.stage_index = 0
         self.stage_step = 0
         self.stage_seconds = 0.0
+        self.skipped = 0
         self.optimizer = self._start_stage()
 
     @property
@@ -70,12 +78,16 @@ class Kuo2019Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         image, target = self._batch()
-        losses = self._losses(image.to(memory_format=torch.channels_last), target)
+        losses = self._losses(image.to(memory_format=self.layout), target)
         total = sum(losses.values())
         self.optimizer.zero_grad(set_to_none=True)
         total.backward()  # type: ignore[union-attr]
-        nn.utils.clip_grad_norm_(self._trained_parameters(), 5.0)  # not in Kuo 2019; ours, against rare spikes
-        self.optimizer.step()
+        norm = nn.utils.clip_grad_norm_(self._trained_parameters(), LARGEST_GRADIENT)
+        if torch.isfinite(norm):
+            self.optimizer.step()
+            self.skipped = 0
+        else:
+            self._skip()
         self.step += 1
         self.stage_step += 1
         self._update_average()
@@ -84,6 +96,15 @@ class Kuo2019Trainer:
         if self.fraction() >= 1.0:
             self.next_stage()
         return values
+
+    def _skip(self) -> None:
+        """Leave out a step whose gradients are not numbers. Raises InputError when that goes on."""
+        self.skipped += 1
+        if self.skipped >= MOST_SKIPPED:
+            raise InputError(
+                f"The gradients of {MOST_SKIPPED} steps in a row are not numbers.",
+                next_step="Start again from the checkpoint, with a smaller learning rate or without bfloat16.",
+            )
 
     def next_stage(self) -> None:
         """Leave the present stage; the next one starts from the weights that would be kept."""

@@ -44,6 +44,9 @@ _READ = [*KEPT_KEYWORDS, *_IDENTITY, *_MULTI_FRAME]
 # Attributes that enhanced CT keeps under another keyword in its functional groups (DICOM PS3.3, C.8.15.3).
 _FRAME_KEYWORDS = {"FrameType": "ImageType", "FrameAcquisitionNumber": "AcquisitionNumber"}
 
+MAX_FRAMES = 20_000
+"""More frames than this in one object are a damaged header (ours)."""
+
 MEDIA_DIRECTORY = "1.2.840.10008.1.3.10"
 """SOP class of a DICOMDIR."""
 
@@ -124,7 +127,7 @@ def read_header(path: Path, patients: PatientKeys) -> ParsedFile | None:
         header = _plain_header(dataset)
         instances = tuple(_instances(path, dataset, header)) if series_uid else ()
         name, patient_id = str(dataset.get("PatientName", "") or ""), str(dataset.get("PatientID", "") or "")
-    except (OSError, MemoryError):
+    except (OSError, MemoryError, DicomError):
         raise
     except Exception as error:  # pydicom raises many kinds on damaged bytes; each means the same to a user
         raise DicomError(
@@ -189,6 +192,8 @@ def _instances(path: Path, dataset: Dataset, header: dict[str, Any]) -> Iterator
     frames = dataset.get("PerFrameFunctionalGroupsSequence")
     if not frames:
         count = header.get("NumberOfFrames", 1)
+        if isinstance(count, int) and count > MAX_FRAMES:
+            raise DicomError(f"The header claims {count} frames: it is damaged.", where=str(path))
         for frame in range(1, count + 1) if isinstance(count, int) and count > 1 else (0,):
             yield Instance(path=path, sop_instance_uid=uid, frame_number=frame, header=header)
         return

@@ -19,6 +19,12 @@ SAME_POSITION_MM = 0.02
 SAME_DIRECTION_DEG = 0.5
 """Slices whose directions differ by less belong to one stack (rounding of the cosines gives up to 0.1; ours)."""
 
+REPEATED_SHARE = 0.25
+"""Fewer repeated images than this share of the places (where two scan ranges meet) make no second stack (ours)."""
+
+MAX_FRAMES_OF_REFERENCE = 4
+"""More frames of reference than this in one series come from a careless anonymiser and are ignored (ours)."""
+
 # What tells apart several images of the same place, in the order in which it is tried.
 _REPEAT_KEYWORDS = (
     "AcquisitionNumber",
@@ -145,6 +151,7 @@ def _split(instances: list[Instance]) -> list[list[Instance]]:
     """Stacks of parallel slices of one matrix and kernel that show each place once, where the headers allow it."""
     directions: list[np.ndarray] = []
     groups: dict[Any, list[Instance]] = defaultdict(list)
+    frames = {item.header.get("FrameOfReferenceUID") for item in instances}
     for item in instances:
         header = item.header
         image_type = header.get("ImageType", [])
@@ -154,7 +161,7 @@ def _split(instances: list[Instance]) -> list[list[Instance]]:
             header.get("Columns"),
             tuple(round(value, 4) for value in _numbers(header.get("PixelSpacing"))),
             _text(header, "ConvolutionKernel"),
-            header.get("FrameOfReferenceUID"),
+            header.get("FrameOfReferenceUID") if len(frames) <= MAX_FRAMES_OF_REFERENCE else None,
             _direction_number(header, directions),
         )
         groups[key].append(item)
@@ -205,19 +212,25 @@ def _heights(stack: list[Instance]) -> np.ndarray:
     return np.array([np.nan if place is None else place @ normal for place in positions])
 
 
-def _repeats(stack: list[Instance]) -> int:
-    """How many images of the most often shown place; 1 when every place is shown once."""
+def _images_per_place(stack: list[Instance]) -> np.ndarray:
+    """(places,) how many images show each place; all ones when places are not known."""
     heights = np.sort(_heights(stack))
     if len(stack) < 2 or np.isnan(heights).any():
-        return 1
+        return np.ones(len(stack), dtype=int)
     place = np.cumsum(np.concatenate([[0], np.diff(heights) > SAME_POSITION_MM]))
-    return int(np.bincount(place.astype(int)).max())
+    return np.bincount(place.astype(int))
+
+
+def _repeats(stack: list[Instance]) -> int:
+    """How many images of the most often shown place; 1 when every place is shown once."""
+    return int(_images_per_place(stack).max())
 
 
 def _split_repeats(stack: list[Instance]) -> list[list[Instance]]:
     """Tell apart several acquisitions of the same places by the first header entry that separates them cleanly."""
-    repeats = _repeats(stack)
-    if repeats == 1:
+    counts = _images_per_place(stack)
+    repeats = int(counts.max())
+    if (counts - 1).sum() < REPEATED_SHARE * len(counts):
         return [stack]
     for keyword in _REPEAT_KEYWORDS:
         parts: dict[str, list[Instance]] = defaultdict(list)

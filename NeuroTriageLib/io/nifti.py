@@ -63,6 +63,12 @@ def read_nifti_header(path: Path) -> NiftiHeader:
             start = stream.read(352)
     except (OSError, EOFError, zlib.error) as error:
         raise _damaged(path) from error
+    if start[344:347] == b"ni1" or start[4:7] in (b"n+2", b"ni2"):
+        raise InputError(
+            "The file is a NIfTI-2 image or a header without its image.",
+            where=str(path),
+            next_step="Convert it to one NIfTI-1 file (.nii or .nii.gz).",
+        )
     if len(start) < 352 or start[344:347] != b"n+1":
         raise _damaged(path)
     raw = np.frombuffer(start, dtype=_HEADER)[0]

@@ -67,6 +67,12 @@ def test_numbers_that_break_the_standard_count_as_missing(tmp_path):
         read_volume(study.series[0])
 
 
+def test_an_absurd_number_of_frames_is_refused(tmp_path):
+    (path,) = write_stack(tmp_path, axial(count=1), every(NumberOfFrames=2_000_000_000)).iterdir()
+    with pytest.raises(DicomError, match="2000000000 frames"):
+        open_input(path)
+
+
 def test_a_damaged_file_among_good_ones_is_flagged_on_their_series(tmp_path):
     folder = write_stack(tmp_path, axial())
     victim = sorted(folder.iterdir())[11]

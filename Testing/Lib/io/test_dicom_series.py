@@ -124,6 +124,25 @@ def test_series_of_one_study_come_in_the_order_of_their_numbers(tmp_path):
         assert [series.header["SeriesNumber"] for series in opened.series] == [2, 5, 9]
 
 
+def test_one_place_where_two_scan_ranges_meet_does_not_tear_the_head_apart(tmp_path):
+    items = slices(axial())
+    lower, upper = items[:6], items[5:]
+    (again,) = slices(axial(count=1))
+    again.ImagePositionPatient, again.AcquisitionNumber = items[5].ImagePositionPatient, 2
+    again.SeriesInstanceUID, again.StudyInstanceUID = items[0].SeriesInstanceUID, items[0].StudyInstanceUID
+    for item in upper[1:]:
+        item.AcquisitionNumber, item.SliceThickness = 2, 8.0
+    (series,) = series_of(write(tmp_path, [*lower, again, *upper[1:]]))
+    assert len(series.instances) == 12 and codes(series) == {"duplicate_slices"}
+
+
+def test_a_frame_of_reference_of_its_own_for_each_image_splits_nothing(tmp_path):
+    def change(k, item):
+        item.FrameOfReferenceUID = generate_uid()
+
+    assert len(series_of(write_stack(tmp_path, axial(), change))) == 1
+
+
 def test_a_missing_slice_leaves_its_place_empty(tmp_path):
     items = slices(axial())
     del items[6]

@@ -168,6 +168,13 @@ def test_colour_is_refused(tmp_path):
         open_input(write_nifti(tmp_path / "a.nii", ct_values(), TURNED, datatype=128))
 
 
+def test_a_header_without_its_image_is_refused(tmp_path):
+    path = write_nifti(tmp_path / "a.nii", ct_values(), TURNED)
+    path.write_bytes(path.read_bytes().replace(b"n+1\0", b"ni1\0"))
+    with pytest.raises(InputError, match="without its image"):
+        open_input(path)
+
+
 @pytest.mark.parametrize("name", ["a.nii", "a.nii.gz"])
 def test_a_truncated_nifti_is_refused(name, tmp_path):
     path = write_nifti(tmp_path / name, np.random.default_rng(0).integers(0, 99, SHAPE_KJI).astype("i2"), TURNED)

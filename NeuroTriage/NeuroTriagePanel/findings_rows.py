@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from NeuroTriageLib.core.codes import FINDING_CODES
 from NeuroTriageLib.core.findings import ExamResult, Finding
 
-COLUMNS = ("Finding", "Prob.", "Thresh.", "mL", "Status", "Slice")
+COLUMNS = ("Hemorrhage", "Prob.", "Thresh.", "mL", "Status", "Slice")
 STATUS_TEXTS = {"found": "Found", "not_found": "Not found", "could_not_look": "Not assessed"}
 NONE = "–"
 
@@ -32,7 +32,7 @@ class FindingRow:
 def finding_row(result: ExamResult, finding: Finding) -> FindingRow:
     """The line for one finding; figures that do not exist are dashes, never zeros."""
     cells = (
-        FINDING_CODES[finding.code].name,
+        short_name(finding.code),
         _number(finding.probability, 2),
         _number(finding.threshold, 2),
         _number(finding.volume_ml, 1) if finding.status == "found" else NONE,
@@ -42,6 +42,11 @@ def finding_row(result: ExamResult, finding: Finding) -> FindingRow:
     return FindingRow(cells, FINDING_CODES[finding.code].color_rgb, finding.status, _tooltip(result, finding))
 
 
+def short_name(code: str) -> str:
+    """The name where "hemorrhage" is said already."""
+    return "Any" if code == "any" else FINDING_CODES[code].name.removesuffix(" hemorrhage")
+
+
 def summary(result: ExamResult) -> str:
     """The whole exam in one sentence."""
     any_findings = [finding for finding in result.findings if finding.code == "any"]
@@ -49,15 +54,16 @@ def summary(result: ExamResult) -> str:
         return "This exam could not be assessed. That is not a negative result."
     present = [finding for finding in result.findings if finding.present and finding.code != "any"]
     if any(finding.present for finding in any_findings):
-        names = ", ".join(FINDING_CODES[finding.code].name.lower() for finding in present)
+        names = ", ".join(short_name(finding.code).lower() for finding in present)
         total_ml = max(finding.volume_ml or 0.0 for finding in any_findings)
         where = f": {names}" if names else ""
-        return f"Hemorrhage found{where}, {total_ml:.1f} mL in all."
+        return f"Hemorrhage found{where}. {total_ml:.1f} mL in all."
     return "No hemorrhage found by this model."
 
 
 def _tooltip(result: ExamResult, finding: Finding) -> str:
-    lines = [finding.reason] if finding.reason else []
+    lines = [FINDING_CODES[finding.code].name]
+    lines += [finding.reason] if finding.reason else []
     lines += [
         f"ABC/2: {item.volume_ml:.1f} mL ({item.percent_off:+.0f} % off the voxel volume). {item.caveat}".strip()
         for item in result.abc2

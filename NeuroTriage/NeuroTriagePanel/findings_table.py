@@ -14,6 +14,7 @@ _PRESENT_BACKGROUND = "#fdf1ef"
 _QUIET_TEXT = "#707070"
 _SWATCH_PX = 10
 _ROW_PX = 26
+_STYLE = "QTableWidget::item { padding: 0 4px; } QHeaderView::section { padding: 0 4px; border: none; }"
 
 
 class FindingsTable:
@@ -32,7 +33,9 @@ class FindingsTable:
         header = table.horizontalHeader()
         header.setSectionResizeMode(qt.QHeaderView.ResizeToContents)
         header.setSectionResizeMode(0, qt.QHeaderView.Stretch)
-        header.setDefaultAlignment(qt.Qt.AlignLeft | qt.Qt.AlignVCenter)
+        for column in range(len(COLUMNS)):
+            table.horizontalHeaderItem(column).setTextAlignment(_alignment(column))
+        table.styleSheet = _STYLE
         header.setFixedHeight(_ROW_PX)
         table.verticalHeader().setDefaultSectionSize(_ROW_PX)
         table.connect("cellClicked(int,int)", on_row)
@@ -52,8 +55,7 @@ class FindingsTable:
 def _item(row: FindingRow, column: int, text: str):
     item = qt.QTableWidgetItem(text)
     item.setToolTip(row.tooltip)
-    side = qt.Qt.AlignRight if column in _RIGHT_COLUMNS else qt.Qt.AlignLeft
-    item.setTextAlignment(side | qt.Qt.AlignVCenter)
+    item.setTextAlignment(_alignment(column))
     if column == 0:
         item.setIcon(_swatch(row.color_rgb))
     if row.status == "found":
@@ -61,6 +63,10 @@ def _item(row: FindingRow, column: int, text: str):
     else:
         item.setForeground(qt.QBrush(qt.QColor(_QUIET_TEXT)))
     return item
+
+
+def _alignment(column: int):
+    return (qt.Qt.AlignRight if column in _RIGHT_COLUMNS else qt.Qt.AlignLeft) | qt.Qt.AlignVCenter
 
 
 def _swatch(color_rgb: tuple[float, float, float]):

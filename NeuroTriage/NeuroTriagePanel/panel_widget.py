@@ -175,6 +175,9 @@ class PanelWidget:
             raise
         self._key_points = [key_point_ras(result, finding) for finding in result.findings]
         self._table.show(tuple(finding_row(result, finding) for finding in result.findings))
+        remarks = " ".join(flag.message for flag in result.quality)
+        self.ui.qualityLabel.text = _("Image quality: {0}").format(remarks)
+        self.ui.qualityLabel.visible = bool(remarks)
         self.ui.findingsWidget.visible = True
         seconds = time.monotonic() - self.state.started_s
         found = any(finding.present for finding in result.findings)

@@ -129,20 +129,27 @@ def add_findings_table(result: ExamResult) -> slicer.vtkMRMLTableNode:
 
 def add_abc2_lines(abc2: Abc2) -> list[slicer.vtkMRMLMarkupsLineNode]:
     """The diameters A and B as locked lines between their end points."""
-    ends = {"A": abc2.a_ends_lps_mm, "B": abc2.b_ends_lps_mm}
-    return [_add_line(f"{abc2.code} {axis}", points, ABC2_COLORS_RGB[axis]) for axis, points in ends.items()]
+    return [
+        _add_line(f"{abc2.code} A", abc2.a_ends_lps_mm, f"A {abc2.a_mm:.0f} mm", ABC2_COLORS_RGB["A"]),
+        _add_line(f"{abc2.code} B", abc2.b_ends_lps_mm, f"B {abc2.b_mm:.0f} mm", ABC2_COLORS_RGB["B"]),
+    ]
 
 
-def _add_line(name: str, ends_lps_mm: Sequence, color_rgb: tuple) -> slicer.vtkMRMLMarkupsLineNode:
+def _add_line(name: str, ends_lps_mm: Sequence, label: str, color_rgb: tuple) -> slicer.vtkMRMLMarkupsLineNode:
     node = _add("vtkMRMLMarkupsLineNode", name)
     node.CreateDefaultDisplayNodes()
-    for number, point in enumerate(flip_lps_ras(np.asarray(ends_lps_mm)), start=1):
-        node.AddControlPoint(vtk.vtkVector3d(*point), f"{name}{number}")
+    points = flip_lps_ras(np.asarray(ends_lps_mm))
+    # The label stands at the end that is on the right of the screen: in the middle of the line, where Slicer puts it,
+    # those of A and B would cover each other. A blank keeps Slicer from naming the other end.
+    labelled = int(np.argmin(points[:, 0]))
+    for number, point in enumerate(points):
+        node.AddControlPoint(vtk.vtkVector3d(*point), label if number == labelled else " ")
     node.SetLocked(True)
     display = node.GetDisplayNode()
     display.SetColor(color_rgb)
     display.SetSelectedColor(color_rgb)
-    display.SetPointLabelsVisibility(False)
+    display.SetPropertiesLabelVisibility(False)
+    display.SetPointLabelsVisibility(True)
     display.SetGlyphScale(1.5)
     display.SetTextScale(2.5)
     return node

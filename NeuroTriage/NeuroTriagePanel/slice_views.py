@@ -40,9 +40,12 @@ def look_at(point_ras: np.ndarray) -> None:
 
 
 def look_along_slices(slice_node: slicer.vtkMRMLSliceNode, grid: SliceGrid, point_ras: np.ndarray) -> None:
-    """Lay one view into the slices as they were acquired (also tilted ones), through the point."""
+    """Lay one view into the acquired slice (also a tilted one) through the point, centred on that slice."""
     normal, across = flip_lps_ras(grid.normal), flip_lps_ras(grid.direction_i)
-    slice_node.SetSliceToRASByNTP(*normal, *across, *point_ras, 0)
+    _, rows, columns = grid.shape_kji
+    k = grid.lps_to_voxel(flip_lps_ras(point_ras))[2]
+    middle = flip_lps_ras(grid.voxel_to_lps(np.array([(columns - 1) / 2, (rows - 1) / 2, k])))
+    slice_node.SetSliceToRASByNTP(*normal, *across, *middle, 0)
 
 
 def key_point_ras(result: ExamResult, finding: Finding) -> np.ndarray | None:

@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from NeuroTriageLib.core.codes import CT_HEMORRHAGE_CODES
-from NeuroTriageLib.core.findings import Abc2, ExamResult, Finding, ModelIdentity, Reading
+from NeuroTriageLib.core.findings import Abc2, ExamResult, Finding, ModelIdentity, QualityFlag, Reading
 from NeuroTriageLib.core.geometry import SliceGrid
 from NeuroTriageLib.core.volume import Volume
 
@@ -85,7 +85,7 @@ def exam(on: SliceGrid, image: Volume | None = None) -> ExamResult:
         input="test",
         study_instance_uid="1.2",
         judgements=(),
-        quality=(),
+        quality=(QualityFlag("tilt", f"The slices are tilted by {on.tilt_deg:.1f} degrees.", on.tilt_deg),),
         readings=(reading,),
         findings=tuple(_finding(code, probability[code], on) for code in codes),
         abc2=(_abc2(on),),

@@ -73,18 +73,13 @@ def test_a_run_fills_scene_and_table():
     widget = panel()
     run_to_end(widget)
     table = widget.ui.findingsTable
-    assert [table.item(row, 0).text() for row in range(table.rowCount)] == [
-        "Intracranial hemorrhage",
-        "Intraparenchymal hemorrhage",
-        "Intraventricular hemorrhage",
-        "Subdural hemorrhage",
-        "Epidural hemorrhage",
-        "Subarachnoid hemorrhage",
-    ]
+    names = [table.item(row, 0).text() for row in range(table.rowCount)]
+    assert names == ["Any", "Intraparenchymal", "Intraventricular", "Subdural", "Epidural", "Subarachnoid"]
     assert [table.item(1, column).text() for column in range(1, 6)] == ["0.95", "0.50", "0.8", "Found", "5"]
     assert [table.item(4, column).text() for column in range(1, 6)] == ["–", "–", "–", "Not assessed", "–"]
     assert widget.ui.findingsWidget.visible and not widget.ui.progressWidget.visible
-    assert "Hemorrhage found" in widget.ui.statusLabel.text
+    assert "Hemorrhage found: intraparenchymal, subdural." in widget.ui.statusLabel.text
+    assert "tilted by 15.0" in widget.ui.qualityLabel.text
     assert count("vtkMRMLSegmentationNode") == 1 and count("vtkMRMLTableNode") == 1
     assert count("vtkMRMLMarkupsLineNode") == 2 and count("vtkMRMLScalarVolumeNode") == 2
 

@@ -71,9 +71,7 @@ def build_qt_module() -> types.ModuleType:
         cls.__setattr__ = _set_attribute_strictly
     _extend_object_class()
     for cls in classes:
-        if (
-            cls is QtCore.QObject or "__getattribute__" in cls.__dict__
-        ):  # QObject, and the few classes that PySide gives one of their own
+        if cls is QtCore.QObject or "__getattribute__" in cls.__dict__:  # PySide gives a few classes one of their own
             _connect_by_string(cls)
     qt.slot_errors = slot_errors
     return qt

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from pydicom.uid import UID, RLELossless
 from ..core.errors import DicomError, InputError
 from ..core.findings import QualityFlag
 from ..core.study import Instance
+from .decoding_processes import decode_jobs, process_count
 from .dicom_headers import quiet_pydicom
 from .hounsfield import AIR_HU, guess_intercept
 
@@ -25,8 +26,7 @@ MAX_VOXELS = 2**31
 
 # Decoders in the order in which they are tried, the fastest first. Measured on 512 x 512 head slices: JPEG 2000
 # lossless takes GDCM 14 ms and pylibjpeg-openjpeg 21 ms, lossy 8 and 6 ms; JPEG-LS takes pyjpegls 7 ms, GDCM 1.5
-# times that. JPEG lossless: GDCM (the other decoder of it is GPL and is not used). Threads do not help: the decoders
-# hold the interpreter's lock.
+# times that. JPEG lossless: GDCM (the other decoder of it is GPL and is not used).
 _DECODERS = {
     RLELossless: ("pylibjpeg", "pydicom", "gdcm"),
     UID("1.2.840.10008.1.2.4.80"): ("pyjpegls", "gdcm"),
@@ -41,6 +41,8 @@ _DECODERS = {
     UID("1.2.840.10008.1.2.4.57"): ("gdcm",),
     UID("1.2.840.10008.1.2.4.70"): ("gdcm",),
 }
+# JPEG 2000, JPEG-LS and JPEG lossless: slow enough for several processes.
+_SLOW = {uid for uid in _DECODERS if uid != RLELossless}
 _PACKAGES = {"pylibjpeg": "pylibjpeg", "pyjpegls": "jpeg_ls", "gdcm": "gdcm", "pillow": "PIL", "pydicom": "pydicom"}
 
 
@@ -79,20 +81,26 @@ def _decode_all(instances: Sequence[Instance], shape_ji: tuple[int, int]) -> lis
     wanted: dict[Path, list[int]] = defaultdict(list)
     for index, item in enumerate(instances):
         wanted[item.path].append(index)
-    stored: list[np.ndarray] = [np.empty(0)] * len(instances)
-
+    jobs = [(path, [instances[index].frame_number for index in indices]) for path, indices in wanted.items()]
+    slow = instances[0].header.get("TransferSyntaxUID") in _SLOW
     with quiet_pydicom():
-        for path, indices in wanted.items():
-            frames = [instances[index].frame_number for index in indices]
-            for index, frame in zip(indices, _decode_file(path, frames), strict=True):
-                if frame.shape != shape_ji:
-                    raise DicomError("A frame's size differs from its header.", where=str(path))
-                stored[index] = frame
+        frames = decode_jobs(jobs, decode_file, process_count(len(instances)) if slow else 1)
+    stored: list[np.ndarray] = [np.empty(0)] * len(instances)
+    order = [index for indices in wanted.values() for index in indices]
+    for index, frame in zip(order, frames, strict=True):
+        if frame.shape != shape_ji:
+            raise DicomError("A frame's size differs from its header.", where=str(instances[index].path))
+        stored[index] = frame
     return stored
 
 
-def _decode_file(path: Path, frames: list[int]) -> Iterator[np.ndarray]:
-    """Stored values of the frames (numbers from 1; 0 for a classic image) of one file."""
+def decode_file(path: Path, frames: list[int]) -> list[np.ndarray]:
+    """Stored values of the frames (numbers from 1; 0 for a classic image) of one file, within quiet_pydicom().
+
+    Raises:
+        InputError: the file cannot be opened.
+        DicomError: no pixel data, truncated or undecodable.
+    """
     try:
         dataset = pydicom.dcmread(path, force=True)
     except OSError as error:
@@ -104,8 +112,7 @@ def _decode_file(path: Path, frames: list[int]) -> Iterator[np.ndarray]:
             "A DICOM file has no pixel data.", where=str(path), next_step="Export the series again, with its images."
         )
     _complete_file_meta(dataset)
-    for frame in frames:
-        yield _decode_frame(path, dataset, frame)
+    return [_decode_frame(path, dataset, frame) for frame in frames]
 
 
 def _complete_file_meta(dataset: pydicom.Dataset) -> None:

@@ -131,8 +131,9 @@ class QualityFlag:
     """Something about the images that a reader must know.
 
     Args:
-        code: "tilt", "thick_slices", "thin_slices", "gap", "uneven_spacing", "overlap", "incomplete_coverage",
-            "noise", "metal", "duplicate_slices", "lossy_compression", ...
+        code: "incomplete_coverage", "gap", "metal", "noise", "tilt", "uneven_spacing", "overlap", "thick_slices",
+            "lossy_compression", "duplicate_slices", "split_series", "damaged_files", "rescale_missing",
+            "modality_inferred", "position_from_slice_location", ...
         message: one plain sentence with its figure.
         value: the figure itself, None when there is none.
     """

@@ -1,15 +1,30 @@
-"""Tiny banks of made-up exams: an oval brain with bright squares whose brightness tells their type."""
+"""Tiny banks of made-up exams: a round brain with bright squares whose brightness tells their type."""
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
 
 from NeuroTriageLib.systems.kuo2019_config import Kuo2019Config
-from NeuroTriageLib.training.exam_bank import OUTSIDE, BankExam, exam_path
+from NeuroTriageLib.training.exam_bank import OUTSIDE, BankExam, ExamBank, exam_path
+from NeuroTriageLib.training.kuo2019_recipe import COMPACT_TRAINING, Stage
 
 TINY = Kuo2019Config(width=0.05, image_size=64, patch_size=48, pixel_spacing_mm=3.6)
+
+# Counted in epochs and not in minutes, so that every run takes the same steps.
+TINY_TRAINING = dataclasses.replace(
+    COMPACT_TRAINING,
+    stages=(
+        Stage("segmentation", 2e-3, 1, 0.6),
+        Stage("patch", 2e-3, 1, 0.1),
+        Stage("joint", 1e-3, 1, 0.3),
+    ),
+    batch_size=8,
+    minutes=None,
+    bfloat16=False,
+)
 
 
 def synthetic_exam(seed: int, *, types: tuple[int, ...], slabs: int = 5, size: int = 48) -> BankExam:
@@ -34,3 +49,10 @@ def write_bank(folder: Path, exams: int) -> Path:
             seed = number + (1000 if name == "validation" else 0)
             synthetic_exam(seed, types=types).save(exam_path(folder / name, number))
     return folder
+
+
+def loaded(folder: Path) -> ExamBank:
+    """The bank of a folder with all its exams."""
+    bank = ExamBank(folder)
+    bank.refresh()
+    return bank

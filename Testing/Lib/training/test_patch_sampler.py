@@ -1,0 +1,75 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from NeuroTriageLib.training.exam_bank import OUTSIDE
+from NeuroTriageLib.training.kuo2019_recipe import PUBLISHED_TRAINING, Augmentation
+from NeuroTriageLib.training.patch_augmentation import augmented
+from NeuroTriageLib.training.patch_sampler import PatchSampler, crop_size
+from Testing.Lib.training.synthetic_bank import TINY, TINY_TRAINING, loaded, synthetic_exam, write_bank
+
+UNCHANGED = Augmentation(0.0, (1.0, 1.0), 0.0, 0.0, 0.0, 0.0, 0.0)
+
+
+@pytest.fixture(scope="module")
+def bank(tmp_path_factory):
+    return loaded(write_bank(tmp_path_factory.mktemp("bank"), 20) / "train")
+
+
+def test_thirty_percent_of_the_patches_come_from_positive_images(bank):
+    recipe = dataclasses.replace(PUBLISHED_TRAINING, batch_size=20)
+    sampler, rng = PatchSampler(bank, TINY, recipe), np.random.default_rng(0)
+    for _ in range(5):
+        batch = sampler.draw(rng)
+        assert batch.from_positive.sum() == 6
+        shows = ((batch.target > 0) & (batch.target != OUTSIDE)).any(axis=(1, 2))
+        assert not shows[~batch.from_positive].any() and shows[batch.from_positive].all()
+
+
+def test_balanced_positive_patches_show_each_type_equally_often(tmp_path):
+    folder = tmp_path / "train"
+    for number in range(12):
+        synthetic_exam(number, types=(5,) if number == 0 else (1,)).save(folder / f"{number:06d}.npz")
+    recipe = dataclasses.replace(TINY_TRAINING, batch_size=40, positive_share=1.0)
+    target = PatchSampler(loaded(folder), TINY, recipe).draw(np.random.default_rng(0)).target
+    assert 10 <= (target == 5).any(axis=(1, 2)).sum() <= 30
+
+
+def test_neighbouring_slabs_are_the_channels_and_the_edge_is_repeated(bank):
+    exam = bank.exams[0]
+    sampler = PatchSampler(bank, TINY, TINY_TRAINING)
+    image, _ = sampler._crop(exam, 0, 24, 24, TINY.patch_size)
+    edge = (crop_size(TINY.patch_size) - 48) // 2
+    inside = slice(edge, edge + 48)
+    assert np.array_equal(image[:, inside, inside], exam.image_shw[[0, 0, 1]])
+
+
+def test_an_epoch_has_a_patch_for_every_slab_and_a_grown_bank_is_taken_up(bank, tmp_path):
+    grown = loaded(write_bank(tmp_path, 2) / "train")
+    sampler = PatchSampler(grown, TINY, TINY_TRAINING)
+    assert sampler.slabs == 10
+    synthetic_exam(99, types=(2,)).save(tmp_path / "train" / "000099.npz")
+    assert grown.refresh() == 1
+    sampler.refresh()
+    assert sampler.slabs == 15
+
+
+def test_augmentation_without_change_is_the_centre_of_the_crop(bank):
+    sampler = PatchSampler(bank, TINY, TINY_TRAINING)
+    batch = sampler.draw(np.random.default_rng(1))
+    plain = augmented(batch, TINY.patch_size, None, 140.0, np.random.default_rng(0), "cpu")
+    same = augmented(batch, TINY.patch_size, UNCHANGED, 140.0, np.random.default_rng(0), "cpu")
+    assert torch.allclose(plain[0], same[0], atol=1e-4) and torch.equal(plain[1], same[1])
+
+
+def test_augmented_labels_move_with_the_image_and_the_outside_stays_black(bank):
+    sampler = PatchSampler(bank, TINY, dataclasses.replace(TINY_TRAINING, positive_share=1.0, batch_size=16))
+    rng = np.random.default_rng(2)
+    image, target = augmented(sampler.draw(rng), TINY.patch_size, Augmentation(), 140.0, rng, "cpu")
+    blood, brain, outside = (target > 0) & (target != OUTSIDE), target == 0, target == OUTSIDE
+    middle = image[:, 1]
+    assert middle[blood].mean() > middle[brain].mean() + 0.15
+    assert middle[outside].mean() < 0.02
+    assert image.min() >= 0 and image.max() <= 1 and blood.any(dim=(1, 2)).sum() >= 14

@@ -25,8 +25,13 @@ Progress = Callable[[str, float], None]
 class System(Protocol):
     """What the pipeline needs of a system; see systems/kuo2019.py."""
 
-    name: str
-    device_name: str
+    @property
+    def name(self) -> str:
+        """Catalog key."""
+
+    @property
+    def device_name(self) -> str:
+        """ "cpu" or "cuda: NAME"."""
 
     def read(self, volume: Volume, *, progress: Progress | None = None) -> Reading:
         """The system's answer on the voxels of the volume."""

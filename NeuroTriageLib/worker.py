@@ -1,7 +1,8 @@
 """The warm process behind the Slicer panel: JSON lines in, JSON lines out, one exam at a time.
 
 Requests (stdin), one JSON object per line:
-    {"id": 1, "command": "triage", "volume": FOLDER, "result": FOLDER, "system": "kuo2019", "device": "auto", "model": null}
+    {"id": 1, "command": "triage", "volume": FOLDER, "result": FOLDER,
+     "system": "kuo2019", "device": "auto", "model": null}
     {"command": "cancel"}      the run in progress ends at its next step
     {"command": "quit"}        or the end of stdin
 Events (stdout): ready, progress, result, cancelled, error. FOLDERs are exchange folders (core/exchange.py).

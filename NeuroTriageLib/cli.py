@@ -1,0 +1,248 @@
+"""The command `neurotriage`: the only place that prints."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from . import __version__
+from .core.errors import NeuroTriageError, OutputError
+from .core.findings import ExamResult
+
+NOTICE = "Research software, not for diagnosis."
+EXIT_CODES = "Exit codes: 0 done, 2 usage, 3 unreadable input, 4 no suitable series, 5 model, 1 anything else."
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.run(options)
+    except NeuroTriageError as error:
+        _say(f"neurotriage: error: {error.message()}")
+        return error.exit_code
+    except KeyboardInterrupt:
+        _say("neurotriage: interrupted; nothing half-written is left.")
+        return 1
+    except MemoryError:
+        _say("neurotriage: error: The computer ran out of memory. Close other programs or use --device cpu.")
+        return 1
+    except Exception as error:  # a bug of ours: one line for the user, the traceback on request
+        if options.debug:
+            traceback.print_exc()
+        _say(f"neurotriage: unexpected error: {type(error).__name__}: {error} Run again with --debug and report it.")
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="neurotriage", description=f"Triage of head CT. {NOTICE}", epilog=EXIT_CODES)
+    parser.add_argument("--version", action="version", version=f"neurotriage {__version__}")
+    parser.add_argument("--debug", action="store_true", help="print the traceback of unexpected errors")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_triage(commands)
+    _add_info(commands)
+    _add_simulate(commands)
+    _add_train(commands)
+    return parser
+
+
+def _add_triage(commands: Any) -> None:
+    parser = commands.add_parser(
+        "triage",
+        help="read a head CT and write findings, masks, heatmap, report and Slicer scene",
+        epilog=EXIT_CODES,
+    )
+    parser.add_argument("input", type=Path, help="DICOM folder, zip, or NIfTI/NRRD file")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="folder for the results")
+    parser.add_argument("--system", default="kuo2019", help="which system reads (see neurotriage info)")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--model", type=Path, help="model pack (folder or zip) in place of the one that ships")
+    parser.add_argument("--study", metavar="UID", help="StudyInstanceUID, when the input holds several head CTs")
+    parser.add_argument("--series", metavar="UID_OR_TEXT", help="overrule the choice: UID or part of a description")
+    parser.add_argument("--force", action="store_true", help="replace results that are already in the output folder")
+    parser.add_argument("--no-scene", action="store_true", help="do not write scene.mrb")
+    parser.set_defaults(run=_triage)
+
+
+def _triage(options: argparse.Namespace) -> int:
+    from .outputs.folder import check_output_folder, write_outputs
+
+    check_output_folder(options.output, force=options.force)
+    from .catalog import load_system
+    from .pipeline import triage
+
+    bar = _ProgressBar()
+    bar("model", 0.0)
+    system = load_system(options.system, pack=options.model, device=options.device)
+    result = triage(options.input, system, study_uid=options.study, series=options.series, progress=bar)
+    bar("writing", 0.0)
+    scene = _SceneWriter()
+    write_scene = None if options.no_scene else scene
+    paths = write_outputs(result, options.output, force=options.force, write_scene=write_scene)
+    bar.close()
+    _print_findings(result)
+    for path in paths:
+        print(path)
+    if scene.error is not None:
+        _say(f"neurotriage: scene.mrb was not written: {scene.error.message()}")
+    return 0
+
+
+class _SceneWriter:
+    """Writes scene.mrb; what keeps it from doing so is kept, and costs no other result."""
+
+    def __init__(self) -> None:
+        self.error: OutputError | None = None
+
+    def __call__(self, result: ExamResult, path: Path) -> None:
+        from .outputs.scene_file import write_scene
+
+        try:
+            write_scene(result, path)
+        except OutputError as error:
+            self.error = error
+
+
+def _print_findings(result: ExamResult) -> None:
+    print(f"{NOTICE}")
+    for flag in result.quality:
+        print(f"note: {flag.message}")
+    print(
+        f"{'finding':<28}{'status':<16}{'probability':>12}{'threshold':>11}{'mL':>9}{'ABC/2 mL':>10}{'key slice':>11}"
+    )
+    abc2 = {item.code: item.volume_ml for item in result.abc2}
+    for finding in result.findings:
+        row = f"{finding.code:<28}{finding.status.replace('_', ' '):<16}"
+        row += _cell(finding.probability, 12, 3) + _cell(finding.threshold, 11, 3) + _cell(finding.volume_ml, 9, 2)
+        key_slice = None if finding.key_slice is None else finding.key_slice + 1
+        row += _cell(abc2.get(finding.code), 10, 2) + _cell(key_slice, 11, 0)
+        print(row)
+
+
+def _cell(value: float | None, width: int, digits: int) -> str:
+    return f"{'-':>{width}}" if value is None else f"{value:>{width}.{digits}f}"
+
+
+def _add_info(commands: Any) -> None:
+    parser = commands.add_parser("info", help="systems and model packs that are here, or one model pack")
+    parser.add_argument("pack", type=Path, nargs="?", help="a model pack to describe")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(run=_info)
+
+
+def _info(options: argparse.Namespace) -> int:
+    from .catalog import describe, describe_pack
+
+    document = describe_pack(options.pack) if options.pack else describe()
+    print(json.dumps(document, indent=2) if options.json else "\n".join(_lines(document)))
+    return 0
+
+
+def _lines(value: Any, indent: str = "") -> list[str]:
+    """A JSON-like value as indented lines for people."""
+    if isinstance(value, dict):
+        items = [(f"{key}:", item) for key, item in value.items()]
+    elif isinstance(value, list):
+        items = [("-", item) for item in value]
+    else:
+        return [f"{indent}{value}"]
+    lines = []
+    for name, item in items:
+        if isinstance(item, (dict, list)) and item:
+            lines += [f"{indent}{name}", *_lines(item, indent + "  ")]
+        else:
+            lines.append(f"{indent}{name} {item}")
+    return lines
+
+
+def _add_simulate(commands: Any) -> None:
+    simulate = commands.add_parser("simulate", help="make exams with exact truth")
+    kinds = simulate.add_subparsers(required=True, metavar="KIND")
+    parser = kinds.add_parser("ct", help="non-contrast head CT with and without hemorrhage")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="folder for the exams")
+    parser.add_argument("--maps", type=Path, help="folder of head label maps (default: a geometric phantom head)")
+    parser.add_argument("--count", type=int, default=1, help="number of exams")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the first exam; the next ones count up")
+    parser.add_argument("--matrix", type=int, choices=(256, 512), default=512, help="rows and columns")
+    parser.add_argument("--format", choices=("dicom", "nifti"), default="dicom")
+    parser.set_defaults(run=_simulate)
+
+
+def _simulate(options: argparse.Namespace) -> int:
+    from .simulation.exam_folders import simulate_to_folder
+
+    bar = _ProgressBar()
+    folders = simulate_to_folder(options, progress=bar)
+    bar.close()
+    for folder in folders:
+        print(folder)
+    return 0
+
+
+def _add_train(commands: Any) -> None:
+    parser = commands.add_parser("train", help="train a system and write a model pack")
+    parser.add_argument("system", choices=("kuo2019",))
+    parser.add_argument("--simulate", type=Path, required=True, metavar="MAPS", help="folder of head label maps")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="checkpoints, curves and the pack; resumes")
+    parser.add_argument("--variant", choices=("compact", "published"), default="compact")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--minutes", type=float, help="wall-clock budget (compact recipe)")
+    parser.add_argument("--exams", type=int, help="number of simulated exams")
+    parser.add_argument("--threads", type=int, help="CPU threads of the training process")
+    parser.set_defaults(run=_train)
+
+
+def _train(options: argparse.Namespace) -> int:
+    from .training.kuo2019_training import TrainOptions, train_kuo2019
+
+    train_kuo2019(
+        TrainOptions(
+            simulate=options.simulate,
+            out=options.output,
+            variant=options.variant,
+            minutes=options.minutes,
+            exams=options.exams,
+            device=options.device,
+            threads=options.threads,
+        ),
+        lambda line: print(line, flush=True),
+    )
+    return 0
+
+
+class _ProgressBar:
+    """One line that is redrawn on a terminal; one line per stage elsewhere."""
+
+    WIDTH = 30
+
+    def __init__(self) -> None:
+        self._terminal = sys.stderr.isatty()
+        self._stage = ""
+
+    def __call__(self, stage: str, fraction: float) -> None:
+        if self._terminal:
+            done = round(self.WIDTH * min(max(fraction, 0.0), 1.0))
+            sys.stderr.write(f"\r\x1b[K{stage:<14} [{'#' * done}{'.' * (self.WIDTH - done)}] {fraction:4.0%}")
+            sys.stderr.flush()
+        elif stage != self._stage:
+            _say(f"{stage} ...")
+        self._stage = stage
+
+    def close(self) -> None:
+        """Leave the terminal's line free."""
+        if self._terminal:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+
+
+def _say(message: str) -> None:
+    print(message, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import SimpleITK as sitk
 
+from ..core.errors import InputError
 from .tissue import (
     BASAL_GANGLIA,
     BRAIN_TISSUES,
@@ -29,7 +30,13 @@ MAX_POINTS = 4000
 
 
 def derive_fields(labels: np.ndarray) -> dict[str, Any]:
-    """All fields of anatomy.Anatomy but its name, from a 1 mm label map (K, J, I)."""
+    """All fields of anatomy.Anatomy but its name, from a 1 mm label map (K, J, I).
+
+    Raises InputError when the map lacks a part of the brain that the fields are made from.
+    """
+    parts = (LEFT_CEREBRUM, RIGHT_CEREBRUM, CEREBELLUM_LABELS, BRAINSTEM_LABELS, BASAL_GANGLIA["thalamus"])
+    if not all(np.isin(labels, numbers).any() for numbers in parts):
+        raise InputError("The label map lacks a part of the brain.", next_step="Use FreeSurfer's label numbers.")
     labels = _crop(labels)
     tissue = tissue_of_labels(labels)
     brain = np.isin(tissue, BRAIN_TISSUES)

@@ -6,8 +6,6 @@ from enum import IntEnum
 
 import numpy as np
 
-from ..core.errors import InputError
-
 
 class Tissue(IntEnum):
     """Compact classes; the order is the order of HU_TABLE."""
@@ -96,13 +94,10 @@ WHITE_TISSUES = (Tissue.WHITE, Tissue.CEREBELLAR_WHITE)
 def tissue_of_labels(labels: np.ndarray) -> np.ndarray:
     """uint8 tissue classes of a label map of any shape; label 0 becomes OUTSIDE (air inside the head is told later).
 
-    Numbers that are not in the table count as soft tissue. Raises InputError when nothing in it is brain.
+    Numbers that are not in the table count as soft tissue.
     """
     table = np.full(max(int(labels.max()), 1024) + 1, Tissue.SOFT, dtype=np.uint8)
     table[0] = Tissue.OUTSIDE
     for tissue, numbers in _LABELS.items():
         table[list(numbers)] = tissue
-    tissue = table[labels]
-    if not np.isin(tissue, BRAIN_TISSUES).any():
-        raise InputError("The label map holds no brain.", next_step="Use a map with FreeSurfer's label numbers.")
-    return tissue
+    return table[labels]

@@ -1,0 +1,31 @@
+import pytest
+import torch
+
+from NeuroTriageLib.simulation.head_ct import simulate_head_ct
+from NeuroTriageLib.simulation.phantom import phantom_anatomy
+from NeuroTriageLib.simulation.settings import HeadCtSettings
+
+# Exams in a small head, so that the tests stay fast.
+SMALL = {"matrix": 96, "slice_spacings_mm": (4.0,), "mixed_stack_probability": 0.0, "gap_probability": 0.0}
+
+
+@pytest.fixture(scope="session")
+def anatomy():
+    return phantom_anatomy(0.6)
+
+
+@pytest.fixture(scope="session")
+def simulate(anatomy):
+    def make(seed, **changes):
+        return simulate_head_ct(anatomy, seed, HeadCtSettings(**(SMALL | changes)))
+
+    return make
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread():
+    """Small tensors: threads only wait for each other when other programs run."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

@@ -56,11 +56,13 @@ clean:
 # One environment for both; the tests' one holds more.
 $(VENV)/ready-demo: $(VENV)/bin/pip pyproject.toml constraints.txt
 	@scripts/system_packages.sh
+	@echo "Installing NeuroTriage with PyTorch and Slicer's core into $(VENV); this takes minutes, once."
 	$(BIN)/pip install --quiet $(PIP_OPTIONS) --constraint constraints.txt --editable '.[scene]'
 	@touch $@
 
 $(VENV)/ready-test: $(VENV)/bin/pip pyproject.toml constraints.txt
 	@scripts/system_packages.sh
+	@echo "Installing NeuroTriage and what its tests need into $(VENV); this takes minutes, once."
 	$(BIN)/pip install --quiet $(PIP_OPTIONS) --constraint constraints.txt --editable '.[scene,train,test]'
 	@touch $@ $(VENV)/ready-demo
 

@@ -70,6 +70,9 @@ def _artefacts(
     head = (low > -400.0).float()
     glow = _blur(bone, canvas.uniform((2.0, 5.0)) / mm)
     out = canvas.uniform(settings.bone_glow_hu) * glow
+    halo = canvas.uniform(settings.bone_halo_hu)
+    canvas.truth["bone_halo_hu"] = round(halo, 1)
+    out = out + halo * _blur(bone, canvas.uniform((7.0, 14.0)) / mm)
     shape = _blur(head, 25.0 / mm)
     out = out - canvas.uniform(settings.cupping_hu) * shape * head
     band = _bone_bands(canvas, bone, mm)

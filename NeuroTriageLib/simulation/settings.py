@@ -36,6 +36,8 @@ class HeadCtSettings:
         blur_mm: extra in-plane blur of the kernel.
         cupping_hu: centre darker than the rim by up to this.
         bone_glow_hu: brightening of tissue beside bone (that scan: 60-80 HU 2.5 mm from the table, normal at 5 mm).
+        bone_halo_hu: the same over 7-14 mm, which also lifts whole slices near the vertex (that scan: 42 HU 3 mm from
+            the table, 28 HU at 14 mm, and 10 HU more in all of its uppermost slices).
         streak_hu: dark bands and streaks between dense bones.
         rim_hu, rim_mm: bright inner rim (dura, partial volume), its strength and decay length.
         offset_hu: calibration error of the whole image.
@@ -68,10 +70,11 @@ class HeadCtSettings:
     blur_mm: Range = (0.1, 0.8)
     cupping_hu: Range = (0.0, 4.0)
     bone_glow_hu: Range = (5.0, 26.0)
+    bone_halo_hu: Range = (0.0, 80.0)
     streak_hu: Range = (0.0, 14.0)
-    rim_hu: Range = (0.0, 45.0)
-    rim_mm: Range = (0.8, 2.4)
-    offset_hu: Range = (-3.0, 3.0)
+    rim_hu: Range = (0.0, 50.0)
+    rim_mm: Range = (0.8, 3.0)
+    offset_hu: Range = (-3.0, 5.0)
     thinning: Range = (0.3, 1.0)
     white_contrast: Range = (0.55, 1.1)
     head_rest_probability: float = 0.6

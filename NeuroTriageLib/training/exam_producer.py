@@ -56,6 +56,12 @@ class ProductionPlan:
         """What is not on disk yet, in order."""
         return [(name, number) for name, number in self.order() if not exam_path(self.bank / name, number).exists()]
 
+    def check(self) -> None:
+        """Raise InputError when exams are missing and the label maps to make them from are not all there."""
+        if self.missing():
+            label_maps(self.maps, TRAINING_MAPS)
+            label_maps(self.maps, VALIDATION_MAPS)
+
 
 def label_maps(folder: Path, numbers: range) -> list[Path]:
     """The label maps of these numbers. Raises InputError when one is not there."""

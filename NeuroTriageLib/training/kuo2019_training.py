@@ -79,6 +79,7 @@ def train_kuo2019(options: TrainOptions, report: Report) -> Path:
         torch.set_num_threads(options.threads)
     exams = options.exams or (1000 if options.variant == "compact" else 4396)  # Kuo 2019: 4,396 training scans
     plan = ProductionPlan(options.simulate, options.out / "bank", config, exams, options.validation_exams)
+    plan.check()
     producer = start_producer(plan)
     try:
         head_start = min(HEAD_START, exams) if training.minutes is not None else exams

@@ -50,6 +50,8 @@ def write_scene(result: ExamResult, path: Path) -> None:
     Raises OutputError when slicer-core or a system library is missing (named with how to install it) or writing fails.
     """
     path = Path(path)
+    if not path.parent.is_dir():
+        raise OutputError("The folder for the Slicer scene does not exist.", where=path.name)
     with tempfile.TemporaryDirectory(prefix="neurotriage-scene-") as work:
         exchange_folder, scene = Path(work, "exam"), Path(work, "scene.mrb")
         save_exam(result, exchange_folder)

@@ -52,6 +52,8 @@ class SceneTest(pytest.Item):
             pytest.skip(f"needs {' and '.join(missing)}: pip install 'neurotriage[scene,test]'")
         results, log = run_scene_file(self.path)
         outcome = results.get(self.name, "The process ended before this test ran.")
+        if outcome.startswith("skipped: "):
+            pytest.skip(outcome.removeprefix("skipped: "))
         if outcome:
             raise SceneTestFailed(f"{outcome}\n{log[-3000:]}" if "Traceback" not in outcome else outcome)
 

@@ -13,9 +13,13 @@ import os
 import sys
 import tempfile
 import traceback
+import unittest
 from pathlib import Path
 
 from . import application, pythonqt
+
+SKIPPED = "skipped: "
+"""Begins the outcome of a test that raised unittest.SkipTest."""
 
 
 def run_file(path: Path, results_path: Path) -> None:
@@ -50,6 +54,8 @@ def _run(test) -> str:
             if "tmp_path" in inspect.signature(test).parameters:
                 arguments["tmp_path"] = Path(folder)
             test(**arguments)
+    except unittest.SkipTest as reason:
+        return f"{SKIPPED}{reason}"
     except Exception:
         return traceback.format_exc()
     return "\n".join("".join(traceback.format_exception(error)) for error in pythonqt.slot_errors)

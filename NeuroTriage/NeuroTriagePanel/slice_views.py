@@ -18,11 +18,17 @@ HEATMAP_OPACITY = 0.6  # anatomy stays readable below it (ours)
 def show_in_slice_views(
     ct_node: slicer.vtkMRMLScalarVolumeNode, heatmap_node: slicer.vtkMRMLScalarVolumeNode | None
 ) -> None:
-    """CT as the background and the heatmap, invisible, as the foreground of every slice view."""
+    """CT as the background and the heatmap, invisible, as the foreground of every slice view.
+
+    Views that showed another image before are zoomed to the CT.
+    """
     for composite in _composites():
+        is_new = composite.GetBackgroundVolumeID() != ct_node.GetID()
         composite.SetBackgroundVolumeID(ct_node.GetID())
         composite.SetForegroundVolumeID(heatmap_node.GetID() if heatmap_node is not None else None)
         composite.SetForegroundOpacity(0.0)
+        if is_new:
+            _fit_view(composite)
 
 
 def set_heatmap_visible(heatmap_node: slicer.vtkMRMLScalarVolumeNode, visible: bool) -> None:
@@ -73,6 +79,13 @@ def first_key_point_ras(result: ExamResult) -> np.ndarray:
                 return point
     slices, rows, columns = result.grid.shape_kji
     return flip_lps_ras(result.grid.voxel_to_lps((np.array([columns, rows, slices]) - 1) / 2))
+
+
+def _fit_view(composite: slicer.vtkMRMLSliceCompositeNode) -> None:
+    application = slicer.app.applicationLogic()
+    logic = application.GetSliceLogicByLayoutName(composite.GetLayoutName())
+    if logic is not None:
+        logic.FitSliceToBackground()
 
 
 def _composites() -> Iterator[slicer.vtkMRMLSliceCompositeNode]:

@@ -36,8 +36,19 @@ class StandaloneModule:
         return self._logic
 
 
+class StandaloneApplication:
+    """What slicer.app is asked for where no view is shown: the application logic."""
+
+    def __init__(self, logic: slicer.vtkSlicerApplicationLogic) -> None:
+        self._logic = logic
+
+    def applicationLogic(self) -> slicer.vtkSlicerApplicationLogic:
+        """The application's logic."""
+        return self._logic
+
+
 def start_scene(cache_folder: Path) -> slicer.vtkSlicerApplicationLogic:
-    """Make slicer.mrmlScene and slicer.modules as they are inside Slicer; once per process.
+    """Make slicer.mrmlScene, slicer.modules and slicer.app as they are inside Slicer; once per process.
 
     The process must end with os._exit: the order in which Python frees the parts is not the one they need.
 
@@ -53,6 +64,7 @@ def start_scene(cache_folder: Path) -> slicer.vtkSlicerApplicationLogic:
     application.SetSliceLogics(vtk.vtkCollection())
     application.SetViewLogics(vtk.vtkCollection())
     slicer.vtkMRMLSliceNode.AddDefaultSliceOrientationPresets(scene, True)
+    slicer.app = StandaloneApplication(application)
     _add_file_access(scene, cache_folder)
     slicer.modules = types.SimpleNamespace()
     for name, class_name in _MODULE_LOGICS.items():
@@ -85,9 +97,3 @@ def add_slice_views(application: slicer.vtkSlicerApplicationLogic) -> None:
         node = logic.AddSliceNode(name)
         node.SetOrientation(orientation)
         node.SetDimensions(*_VIEW_SIZE_PX, 1)
-
-
-def fit_slice_views(application: slicer.vtkSlicerApplicationLogic) -> None:
-    """Zoom every slice view to its background volume."""
-    for number in range(application.GetSliceLogics().GetNumberOfItems()):
-        application.GetSliceLogics().GetItemAsObject(number).FitSliceToBackground()

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import slicer
 
+from .volume_geometry import ACQUISITION_ATTRIBUTE
+
 FOLDER_NAME = "NeuroTriage"
 
 
@@ -39,9 +41,9 @@ def place_in_subject_tree(
     folder = tree.CreateFolderItem(parent, _free_name(tree, parent, FOLDER_NAME))
     for node in result_nodes:
         tree.SetItemParent(_item_of(tree, node), folder)
-    acquisition = ct_node.GetParentTransformNode()
-    if acquisition is not None and tree.GetItemParent(_item_of(tree, acquisition)) == tree.GetSceneItemID():
-        tree.SetItemParent(_item_of(tree, acquisition), parent)
+    transform = ct_node.GetParentTransformNode()
+    if transform is not None and transform.GetAttribute(ACQUISITION_ATTRIBUTE):
+        tree.SetItemParent(_item_of(tree, transform), parent)
     return folder
 
 

@@ -20,6 +20,9 @@ PLACEMENT_TOLERANCE_MM = 0.001  # as Slicer's DICOM reader
 # A slice whose points lie farther than this from one rigid plane grid is bent or stretched (ours: a tenth of a pixel).
 RIGID_TOLERANCE_MM = 0.05
 
+# Marks the transforms that are made here; one of the user's own stays where the user has put it.
+ACQUISITION_ATTRIBUTE = "NeuroTriage.acquisition_transform"
+
 
 def flip_lps_ras(points: np.ndarray) -> np.ndarray:
     """LPS points (..., 3) as RAS, or RAS points as LPS."""
@@ -119,6 +122,7 @@ def _acquisition_transform(
         "vtkMRMLGridTransformNode", f"{volume_node.GetName()} acquisition transform"
     )
     node.SetAndObserveTransformToParent(transform)
+    node.SetAttribute(ACQUISITION_ATTRIBUTE, "true")
     return node
 
 

@@ -20,7 +20,7 @@ def write_scene(exchange_folder: Path, path: Path) -> None:
     """Read the exam, show it in a new scene and write that as an .mrb file. Raises NeuroTriageError."""
     from .scene_bridge import show_exam
     from .slice_views import first_key_point_ras, look_along_slices, look_at, show_in_slice_views
-    from .standalone_scene import add_slice_views, fit_slice_views, start_scene
+    from .standalone_scene import add_slice_views, start_scene
 
     result = load_exam(exchange_folder)
     with tempfile.TemporaryDirectory() as cache:
@@ -30,7 +30,6 @@ def write_scene(exchange_folder: Path, path: Path) -> None:
         add_slice_views(application)
         nodes = show_exam(result)
         show_in_slice_views(nodes.ct, nodes.heatmaps[0] if nodes.heatmaps else None)
-        fit_slice_views(application)
         point = first_key_point_ras(result)
         look_at(point)
         look_along_slices(slicer.mrmlScene.GetNodeByID("vtkMRMLSliceNodeRed"), result.grid, point)

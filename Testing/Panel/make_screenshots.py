@@ -17,7 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "NeuroTriage"), str(ROOT / "Testing" / "Host")]
-PANEL_PX = (460, 700)
+PANEL_PX = (480, 660)
 SLICE_PX = (560, 560)
 REPLAY_S = 4.0
 
@@ -36,7 +36,7 @@ def make(exam_folder: Path, out: Path, use_worker: bool) -> None:
 
     exam = load_exam(exam_folder)
     view = SliceView("Red", SLICE_PX)
-    node = add_ct_node(exam.volume, "CT head 5 mm")
+    node = add_ct_node(exam.volume, "Head CT")
     widget, panel = load_module(ROOT / "NeuroTriage" / "NeuroTriage.py")
     widget.ui.inputSelector.setCurrentNode(node)
     if not use_worker:

@@ -32,8 +32,9 @@ THIN_BLOOD_SHARE = 0.3
 
 # How bleedings come together (ours, after the mixture in public sets: about half show one type).
 PATTERNS: tuple[tuple[tuple[str, ...], float], ...] = (
-    (("IPH",), 0.27),
-    (("IPH", "IVH"), 0.09),
+    (("IPH",), 0.26),
+    (("IPH", "IVH"), 0.08),
+    (("IPH", "IVH", "SAH"), 0.02),
     (("IVH",), 0.05),
     (("SDH",), 0.18),
     (("EDH",), 0.09),
@@ -101,13 +102,7 @@ def _paint_and_acquire(canvas: HeadCanvas, settings: HeadCtSettings) -> tuple[St
 
 def _add_blood(canvas: HeadCanvas, settings: HeadCtSettings) -> None:
     """Draw a pattern of the allowed types and paint it; collections first, so that SAH fills what CSF is left."""
-    allowed = [
-        (pattern, weight)
-        for pattern, weight in PATTERNS
-        if all(("IPH" if part == "contusions" else part) in settings.types for part in pattern)
-    ]
-    weights = np.array([weight for _, weight in allowed])
-    pattern = allowed[int(canvas.rng.choice(len(allowed), p=weights / weights.sum()))][0]
+    pattern = settings.parts or _draw_pattern(canvas, settings)
     painters = {"EDH": add_edh, "SDH": add_sdh, "contusions": add_contusions, "SAH": add_sah}
     with_ivh = add_iph(canvas) if "IPH" in pattern else False
     # What breaks into a ventricle mostly spreads and sinks in it.
@@ -116,6 +111,16 @@ def _add_blood(canvas: HeadCanvas, settings: HeadCtSettings) -> None:
     for part, painter in painters.items():
         if part in pattern:
             painter(canvas)
+
+
+def _draw_pattern(canvas: HeadCanvas, settings: HeadCtSettings) -> tuple[str, ...]:
+    allowed = [
+        (pattern, weight)
+        for pattern, weight in PATTERNS
+        if all(("IPH" if part == "contusions" else part) in settings.types for part in pattern)
+    ]
+    weights = np.array([weight for _, weight in allowed])
+    return allowed[int(canvas.rng.choice(len(allowed), p=weights / weights.sum()))][0]
 
 
 def _label(acquired: Acquired, stack: Stack) -> np.ndarray:

@@ -18,6 +18,7 @@ class HeadCtSettings:
     Args:
         positive_probability: share of exams that are given blood.
         types: types of blood that may be drawn; leave some out to make exams without them.
+        parts: what every positive exam is given, in place of a drawn mixture: types, or "contusions"; () draws.
         matrix: rows and columns of a slice, 256 or 512.
         slice_spacings_mm: distances between planes, drawn with equal weight (1 to 8 mm are in clinical use; the
             real negative scan at hand has 4 mm below and 7 mm above).
@@ -50,6 +51,7 @@ class HeadCtSettings:
 
     positive_probability: float = 0.5
     types: tuple[str, ...] = ("IPH", "IVH", "SDH", "EDH", "SAH")
+    parts: tuple[str, ...] = ()
     matrix: int = 256
     slice_spacings_mm: tuple[float, ...] = (1.0, 1.25, 2.0, 2.5, 3.0, 4.0, 5.0, 5.0, 6.0, 7.0, 8.0)
     mixed_stack_probability: float = 0.15
@@ -62,7 +64,7 @@ class HeadCtSettings:
     roll_deg: float = 4.0
     off_center_mm: float = 5.0
     scale: Range = (0.9, 1.1)
-    warp_mm: Range = (0.0, 4.0)
+    warp_mm: Range = (0.0, 3.0)
     coverage_below_mm: Range = (-8.0, 20.0)
     coverage_above_mm: Range = (0.0, 14.0)
     noise_hu: Range = (2.0, 6.0)
@@ -84,7 +86,7 @@ class HeadCtSettings:
     leukoaraiosis_probability: float = 0.4
 
     def __post_init__(self) -> None:
-        unknown = set(self.types) - {"IPH", "IVH", "SDH", "EDH", "SAH"}
+        unknown = (set(self.types) | set(self.parts) - {"contusions"}) - {"IPH", "IVH", "SDH", "EDH", "SAH"}
         if unknown:
             raise ConfigError(f"Unknown types of hemorrhage: {', '.join(sorted(unknown))}.", where="types")
         if self.matrix < 16:

@@ -48,7 +48,8 @@ check: $(VENV)/ready-test
 
 bench: $(VENV)/ready-test
 	@mkdir -p out/bench
-	for program in Testing/Benchmarks/bench_*.py; do $(BIN)/python $$program --output out/bench; done
+	for name in reading benchmark_kuo2019; do \
+		$(BIN)/python Testing/Benchmarks/$$name.py --json out/bench/$$name.json; done
 
 clean:
 	rm -rf $(VENV) out build *.egg-info .pytest_cache .ruff_cache .mypy_cache

@@ -1,9 +1,9 @@
 """Pictures for the README and the extension catalog: the panel before, during and after a run, and the slice view.
 
-    python Testing/Panel/make_screenshots.py EXAM_FOLDER [--worker] [--out Resources/Screenshots]
+    python Testing/Panel/make_screenshots.py INPUT [--out Resources/Screenshots]
 
-EXAM_FOLDER is an exchange folder with a result (NeuroTriageLib.core.exchange.save_exam). Its volume goes through the
-real panel; with --worker the real worker reads it again, without it the result in the folder is replayed.
+INPUT is a study on disk (for instance the sample in Resources/SampleData): its head CT goes through the real panel and
+the real worker. Or it is an exchange folder with a result (NeuroTriageLib.core.exchange.save_exam), which is replayed.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ SLICE_PX = (560, 560)
 REPLAY_S = 4.0
 
 
-def make(exam_folder: Path, out: Path, use_worker: bool) -> None:
+def make(path: Path, out: Path) -> None:
     """Run the exam through the panel and save the four pictures."""
     import qt
     import slicer
 
-    from NeuroTriageLib.core.exchange import load_exam
     from NeuroTriagePanel.result_nodes import add_ct_node
     from NeuroTriagePanel.slice_views import look_along_slices
     from NeuroTriagePanel.worker_client import WorkerCommand
     from slicer_host.application import load_module
     from slicer_host.views import SliceView, save_widget
 
-    exam = load_exam(exam_folder)
+    replayed = (path / "exam.json").is_file()
+    volume = read_replayed(path) if replayed else read_study(path)
     view = SliceView("Red", SLICE_PX)
-    node = add_ct_node(exam.volume, "Head CT")
+    node = add_ct_node(volume, "Head CT")
     widget, panel = load_module(ROOT / "NeuroTriage" / "NeuroTriage.py")
     widget.ui.inputSelector.setCurrentNode(node)
-    if not use_worker:
-        replay = (str(Path(__file__).with_name("replay_worker.py")), str(exam_folder), str(REPLAY_S))
+    if replayed:
+        replay = (str(Path(__file__).with_name("replay_worker.py")), str(path), str(REPLAY_S))
         widget.panel._worker.command = WorkerCommand(sys.executable, replay, str(ROOT))
 
     def wait_until(condition, seconds: float) -> None:
@@ -63,7 +63,7 @@ def make(exam_folder: Path, out: Path, use_worker: bool) -> None:
     point = next((point for point in widget.panel._key_points if point is not None), None)
     view.fit()
     if point is not None:
-        look_along_slices(view.node, exam.grid, point)
+        look_along_slices(view.node, volume.grid, point)
     with tempfile.TemporaryDirectory() as folder:
         view.save(Path(folder, "overlay.png"))
         widget.ui.heatmapCheckBox.checked = True
@@ -72,6 +72,23 @@ def make(exam_folder: Path, out: Path, use_worker: bool) -> None:
         left, right = (qt.QImage(str(Path(folder, name))) for name in ("overlay.png", "heat.png"))
         side_by_side(qt, left, right).save(str(out / "scene_slice_overlay.png"))
     widget.cleanup()
+
+
+def read_replayed(folder: Path):
+    """The volume of an exchange folder."""
+    from NeuroTriageLib.core.exchange import load_exam
+
+    return load_exam(folder).volume
+
+
+def read_study(path: Path):
+    """The head CT of a study on disk."""
+    from NeuroTriageLib.io.inputs import open_input, read_volume
+    from NeuroTriageLib.series_selection import select_head_ct
+
+    with open_input(path) as studies:
+        selection = select_head_ct(studies[0])
+        return read_volume(selection.series)[0]
 
 
 def side_by_side(qt, left, right):
@@ -89,8 +106,7 @@ def side_by_side(qt, left, right):
 def main() -> None:
     """Parse the command line and make the pictures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("exam", type=Path)
-    parser.add_argument("--worker", action="store_true")
+    parser.add_argument("input", type=Path)
     parser.add_argument("--out", type=Path, default=ROOT / "Resources" / "Screenshots")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
@@ -99,7 +115,7 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         application.start(Path(folder))
-        make(arguments.exam, arguments.out, arguments.worker)
+        make(arguments.input.resolve(), arguments.out)
 
 
 if __name__ == "__main__":

@@ -37,6 +37,7 @@ class Augmentation:
         mirror: share of patches mirrored left to right.
         offset_hu, gain: largest shift and largest relative change of contrast.
         noise_hu: largest standard deviation of added noise.
+        rim_hu: largest brightening beside bone, which on real scans reaches 10-15 mm into the brain.
         blur: share of patches that are smoothed a little.
     """
 
@@ -46,6 +47,7 @@ class Augmentation:
     offset_hu: float = 4.0
     gain: float = 0.08
     noise_hu: float = 4.0
+    rim_hu: float = 40.0
     blur: float = 0.2
 
 

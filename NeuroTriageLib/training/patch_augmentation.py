@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import torch
-import torch.nn.functional as F  # noqa: N812 (torch's own convention)
+import torch.nn.functional as F
 from torch import Tensor
 
 from .exam_bank import OUTSIDE
@@ -35,17 +35,26 @@ def augmented(
 
 
 def _changed_intensity(image: Tensor, settings: Augmentation, window_hu: float, rng: np.random.Generator) -> Tensor:
-    """Offset, gain, noise and blur inside the brain; what lies outside stays 0."""
+    """Offset, gain, noise, glow beside bone, and blur inside the brain; what lies outside stays 0."""
     count = len(image)
     brain = image > 0
     gain = _column(rng.uniform(1 - settings.gain, 1 + settings.gain, count), image)
     offset = _column(rng.uniform(-settings.offset_hu, settings.offset_hu, count) / window_hu, image)
     spread = _column(rng.uniform(0, settings.noise_hu, count) * (rng.random(count) < 0.5) / window_hu, image)
     noise = torch.from_numpy(rng.standard_normal(image.shape, dtype=np.float32)).to(image.device)
-    changed = image * gain + offset + noise * spread
+    glow = _column(rng.uniform(0, settings.rim_hu, count) * (rng.random(count) < 0.7) / window_hu, image)
+    changed = image * gain + offset + noise * spread + glow * _nearness_to_bone(brain)
     for b in np.flatnonzero(rng.random(count) < settings.blur):
         changed[b] = F.avg_pool2d(changed[b : b + 1], 3, 1, 1, count_include_pad=False)[0] * 0.6 + changed[b] * 0.4
     return changed.clamp_(0.0, 1.0) * brain
+
+
+def _nearness_to_bone(brain: Tensor) -> Tensor:
+    """(b, s, n, n) about 0.5 at the edge of the brain, falling to 0 over 15 mm: beam hardening, scatter from the skull."""
+    outside = F.avg_pool2d((~brain).float(), 4)
+    for _ in range(2):
+        outside = F.avg_pool2d(outside, 5, 1, 2, count_include_pad=False)
+    return F.interpolate(outside, size=brain.shape[-2:], mode="bilinear", align_corners=False)
 
 
 def _column(values: np.ndarray, like: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-TIMEOUT_S = 240
+TIMEOUT_S = 600
 sys.path.append(str(Path(__file__).parent))  # made_exams.py, also for tests that pytest imports itself
 
 

@@ -16,7 +16,7 @@ from NeuroTriagePanel.result_nodes import add_ct_node
 from slicer_host.application import load_module
 
 ROOT = Path(__file__).resolve().parents[2]
-RUN_TIMEOUT_S = 180
+RUN_TIMEOUT_S = 500
 
 
 def test_a_volume_in_the_scene_comes_back_with_findings_of_the_model_that_ships():
@@ -25,8 +25,10 @@ def test_a_volume_in_the_scene_comes_back_with_findings_of_the_model_that_ships(
         raise unittest.SkipTest("no model ships yet")
     from NeuroTriageLib.simulation.head_ct import simulate_head_ct
     from NeuroTriageLib.simulation.phantom import phantom_anatomy
+    from NeuroTriageLib.simulation.settings import HeadCtSettings
 
-    node = add_ct_node(simulate_head_ct(phantom_anatomy(), seed=3).volume)
+    thick = HeadCtSettings(parts=("IPH",), slice_spacings_mm=(6.0,), mixed_stack_probability=0.0)
+    node = add_ct_node(simulate_head_ct(phantom_anatomy(), 3, thick).volume)
     widget, _ = load_module(ROOT / "NeuroTriage" / "NeuroTriage.py")
     widget.ui.inputSelector.setCurrentNode(node)
     widget.ui.runButton.click()

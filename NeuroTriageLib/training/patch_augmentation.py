@@ -50,7 +50,7 @@ def _changed_intensity(image: Tensor, settings: Augmentation, window_hu: float, 
 
 
 def _nearness_to_bone(brain: Tensor) -> Tensor:
-    """(b, s, n, n) about 0.5 at the edge of the brain, falling to 0 over 15 mm: beam hardening, scatter from the skull."""
+    """(b, s, n, n) about 0.5 at the edge of the brain, falling to 0 over 15 mm: beam hardening and scatter."""
     outside = F.avg_pool2d((~brain).float(), 4)
     for _ in range(2):
         outside = F.avg_pool2d(outside, 5, 1, 2, count_include_pad=False)

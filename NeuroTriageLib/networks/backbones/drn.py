@@ -50,6 +50,7 @@ class BasicBlock(nn.Module):
         self.stride = stride
 
     def forward(self, x: Tensor) -> Tensor:
+        """(b, c_in, h, w) -> (b, c_out, h / stride, w / stride)."""
         # Subsampling before the 1x1 convolution is the same as striding it, and avoids the strided 1x1 kernel whose
         # backward pass writes out of bounds on CPU in channels-last with 8 input channels (seen with torch 2.13).
         skip = x[..., :: self.stride, :: self.stride]
@@ -86,4 +87,5 @@ class Drn38(nn.Module):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.stages(x)  # (b, c_in, h, w) -> (b, c, h/8, w/8)
+        """(b, c_in, h, w) -> (b, out_channels, h / 8, w / 8)."""
+        return self.stages(x)

@@ -91,7 +91,9 @@ def _bytes(distance_mm: np.ndarray) -> np.ndarray:
 def _crop(labels: np.ndarray) -> np.ndarray:
     """The head with a margin of air; the neck is cut off below the brain."""
     lowest = int(np.flatnonzero(np.isin(labels, CEREBELLUM_LABELS).any((1, 2)))[0])
-    start = max(0, lowest - BELOW_BRAIN_MM)
+    # Some maps end in the neck: their empty lower rows are no air. Below the first row, the head is taken to go on.
+    filled = np.flatnonzero((labels > 0).sum((1, 2)) > 2500)
+    start = max(0, lowest - BELOW_BRAIN_MM, int(filled[0]) + 1 if len(filled) else 0)
     head = labels[start:] > 0
     # Single stray voxels of the maps' background are no head.
     boxes = []

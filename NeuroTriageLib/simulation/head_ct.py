@@ -30,6 +30,9 @@ BLOOD_SHARE = 0.5
 THIN_BLOOD_SHARE = 0.3
 """The same for subarachnoid and subdural blood, whose layers are thinner than a slice (ours)."""
 
+HIDDEN_ABOVE_HU = 150.0
+"""Voxels that are brighter than this before noise are mostly bone or calcium: blood in them cannot be seen (ours)."""
+
 # How bleedings come together (ours, after the mixture in public sets: about half show one type).
 PATTERNS: tuple[tuple[tuple[str, ...], float], ...] = (
     (("IPH",), 0.26),
@@ -124,7 +127,7 @@ def _draw_pattern(canvas: HeadCanvas, settings: HeadCtSettings) -> tuple[str, ..
 
 
 def _label(acquired: Acquired, stack: Stack) -> np.ndarray:
-    """uint8 mask: the type with the largest share wherever the share of blood reaches the type's limit."""
+    """uint8 mask: the type with the largest share wherever enough of it can be seen."""
     label = np.zeros(stack.grid.shape_kji, dtype=np.uint8)
     codes = [code for code in CT_HEMORRHAGE_CODES if code in acquired.blood]
     if not codes:
@@ -133,6 +136,7 @@ def _label(acquired: Acquired, stack: Stack) -> np.ndarray:
     limits = torch.tensor([THIN_BLOOD_SHARE if code in ("SAH", "SDH") else BLOOD_SHARE for code in codes])
     best, which = shares.max(0)
     enough = (best >= limits.to(best.device)[which]) | (shares.sum(0) >= BLOOD_SHARE)
+    enough &= acquired.hu < HIDDEN_ABOVE_HU
     values = torch.tensor([CT_HEMORRHAGE_CODES.index(code) + 1 for code in codes], device=best.device)
     return torch.where(enough, values[which], 0).to(torch.uint8).cpu().numpy()
 

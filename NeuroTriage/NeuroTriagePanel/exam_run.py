@@ -30,10 +30,9 @@ class ExamRun:
     def __init__(self, volume_node: slicer.vtkMRMLScalarVolumeNode) -> None:
         self._node_id, self._name = volume_node.GetID(), volume_node.GetName()
         self._node = volume_node
-        volume = volume_from_node(volume_node)
-        self._grid = volume.grid
+        self._volume = volume_from_node(volume_node)
         self._folder = Path(tempfile.mkdtemp(prefix="neurotriage-"))
-        save_volume(volume, self._folder / "volume")
+        save_volume(self._volume, self._folder / "volume")
 
     def request(self, *, run: int, system: str, device: str) -> dict:
         """What the worker is asked."""
@@ -53,7 +52,7 @@ class ExamRun:
         Raises InputError when the volume was removed, moved or replaced meanwhile; nothing is shown then.
         """
         node = self._unchanged_node()
-        result = load_exam(result_folder)
+        result = load_exam(result_folder, self._volume)
         nodes = show_exam(result, node)
         show_in_slice_views(nodes.ct, nodes.heatmaps[0] if nodes.heatmaps else None)
         look_at(first_key_point_ras(result))
@@ -70,7 +69,7 @@ class ExamRun:
                 "The volume was removed from the scene while it was read; its result was discarded.",
                 next_step="Load it again and run again.",
             )
-        if not grid_of_volume(node).same_as(self._grid, tolerance_mm=MOVED_MM):
+        if not grid_of_volume(node).same_as(self._volume.grid, tolerance_mm=MOVED_MM):
             raise InputError(
                 "The volume was moved or replaced while it was read; its result was discarded.",
                 where=self._name,

@@ -58,9 +58,14 @@ def save_exam(result: ExamResult, folder: Path) -> None:
     _write(folder, document, arrays)
 
 
-def load_exam(folder: Path) -> ExamResult:
-    """Read what save_exam wrote. Raises InputError when it is not there or damaged."""
-    document, arrays = _read(folder)
+def load_exam(folder: Path, volume: Volume | None = None) -> ExamResult:
+    """Read what save_exam wrote. Raises InputError when it is not there or damaged.
+
+    Args:
+        folder: exchange folder.
+        volume: the exam's volume where the caller has it already; its voxels are not read again then.
+    """
+    document, arrays = _read(folder, leave_out=() if volume is None else ("volume",))
     readings = []
     for number, values in enumerate(document["readings"]):
         values["codes"] = tuple(values["codes"])
@@ -68,7 +73,7 @@ def load_exam(folder: Path) -> ExamResult:
         values["slice_probability"] = {code: np.asarray(p) for code, p in values["slice_probability"].items()}
         readings.append(Reading(label_kji=arrays[f"label{number}"], heatmap_kji=arrays[f"heatmap{number}"], **values))
     return ExamResult(
-        volume=_volume_from_json(document["volume"], arrays["volume"]),
+        volume=volume or _volume_from_json(document["volume"], arrays["volume"]),
         input=document["input"],
         study_instance_uid=document["study_instance_uid"],
         judgements=tuple(SeriesJudgement(**_tuples(item)) for item in document["judgements"]),
@@ -112,10 +117,10 @@ def _write(folder: Path, document: dict[str, Any], arrays: dict[str, np.ndarray]
     (folder / EXAM_FILE).write_text(json.dumps(document), encoding="utf-8")
 
 
-def _read(folder: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+def _read(folder: Path, leave_out: tuple[str, ...] = ()) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     try:
         document = json.loads((folder / EXAM_FILE).read_text(encoding="utf-8"))
         with np.load(folder / ARRAYS_FILE, allow_pickle=False) as arrays:
-            return document, dict(arrays)
+            return document, {name: arrays[name] for name in arrays.files if name not in leave_out}
     except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise InputError(f"An exchanged exam cannot be read: {error}.", where=str(folder)) from error

@@ -154,3 +154,31 @@ def test_a_negative_exam_shows_an_empty_segmentation_and_no_lines():
     )
     nodes = show_exam(dataclasses.replace(result, readings=(quiet,), abc2=()))
     assert nodes.segmentations[0].GetSegmentation().GetNumberOfSegments() == 0 and nodes.lines == ()
+
+
+def test_the_heatmap_is_rounded_to_whole_percents_at_every_probability():
+    grid = made_exams.GRIDS["regular"]
+    result = made_exams.exam(grid)
+    heat = np.linspace(0.0, 1.0, np.prod(grid.shape_kji)).reshape(grid.shape_kji).astype(np.float16)
+    nodes = show_exam(
+        dataclasses.replace(result, readings=(dataclasses.replace(result.readings[0], heatmap_kji=heat),))
+    )
+    shown = slicer.util.arrayFromVolume(nodes.heatmaps[0]).astype(float)
+    assert np.abs(shown - 100.0 * heat.astype(float)).max() <= 0.51
+
+
+def test_segments_of_one_exam_share_one_labelmap_no_larger_than_they_need():
+    nodes = show_exam(made_exams.exam(made_exams.GRIDS["regular"]))
+    segmentation = nodes.segmentations[0].GetSegmentation()
+    assert segmentation.GetNumberOfLayers() == 1
+    extent = segmentation.GetSegment("IPH").GetRepresentation("Binary labelmap").GetExtent()
+    assert extent == (12, 32, 10, 49, 3, 8)
+
+
+def test_a_segment_that_is_present_without_a_mask_is_there_and_empty():
+    grid = made_exams.GRIDS["regular"]
+    result = made_exams.exam(grid)
+    empty = dataclasses.replace(result.readings[0], label_kji=np.zeros(grid.shape_kji, np.uint8))
+    nodes = show_exam(dataclasses.replace(result, readings=(empty,), abc2=()))
+    for code in ("IPH", "SDH"):
+        assert not slicer.util.arrayFromSegmentBinaryLabelmap(nodes.segmentations[0], code, nodes.ct).any()

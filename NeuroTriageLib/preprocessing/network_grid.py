@@ -29,13 +29,20 @@ class NetworkGridSettings(Protocol):
     """What prepare needs of a system's config."""
 
     @property
-    def pixel_spacing_mm(self) -> float: ...
+    def pixel_spacing_mm(self) -> float:
+        """In-plane spacing of the network's image."""
+
     @property
-    def image_size(self) -> int: ...
+    def image_size(self) -> int:
+        """Rows and columns of the network's image."""
+
     @property
-    def slab_mm(self) -> float: ...
+    def slab_mm(self) -> float:
+        """Thickness up to which slices are averaged."""
+
     @property
-    def window_hu(self) -> tuple[float, float]: ...
+    def window_hu(self) -> tuple[float, float]:
+        """HU that become 0 and 1."""
 
 
 @dataclass(frozen=True)
@@ -153,19 +160,15 @@ class PreparedExam:
         wanted = range(count)[slices]
         out = np.zeros((len(maps_cshw), len(wanted), rows_j, columns_i), dtype=np.float32)
         up_j, up_i = (torch.from_numpy(matrix) for matrix in self.grid.upsampling())
-        rows, columns = _span(up_j), _span(up_i)
-        up_j, up_i = up_j[rows], up_i[columns]
         for number, k in enumerate(wanted):
             weights = self.grid.slice_from_slab[k]
             used = np.flatnonzero(weights)
             plane = sum(  # (C, H, W)
                 float(weights[s]) * torch.from_numpy(maps_cshw[:, s].astype(np.float32)) for s in used
             )
-            if not bool(plane.any()):  # type: ignore[union-attr]
-                continue
             if self.grid.axes.transposed:
                 plane = plane.transpose(-1, -2)  # type: ignore[union-attr]
-            out[:, number, rows, columns] = (up_j @ plane @ up_i.T).numpy()
+            _interpolate_used_part(plane, up_j, up_i, out[:, number])  # type: ignore[arg-type]
         return out
 
 
@@ -351,6 +354,18 @@ def _linear_matrix(at: np.ndarray, size: int) -> np.ndarray:
     weights = np.clip(1 - np.abs(position[:, None] - nodes[None]), 0.0, None)
     weights[(position < 0) | (position > len(at) - 1)] = 0.0
     return weights.astype(np.float32)
+
+
+def _interpolate_used_part(
+    plane_chw: torch.Tensor, up_j: torch.Tensor, up_i: torch.Tensor, out_cji: np.ndarray
+) -> None:
+    """Write up_j @ plane @ up_i.T into out, working only on the box in which the plane is not zero."""
+    not_zero = (plane_chw != 0).any(dim=0)
+    from_rows, from_columns = _span(not_zero), _span(not_zero.T)
+    up_j, up_i = up_j[:, from_rows], up_i[:, from_columns]
+    rows, columns = _span(up_j), _span(up_i)
+    part = up_j[rows] @ plane_chw[:, from_rows, from_columns] @ up_i[columns].T
+    out_cji[:, rows, columns] = part.numpy()
 
 
 def _span(matrix: torch.Tensor) -> slice:

@@ -40,7 +40,7 @@ class BankExam:
         label = prepared.labels_from_source(label_kji)
         target = np.where(prepared.brain_shw, label, OUTSIDE).astype(np.uint8)
         image = np.round(prepared.image_shw * 255).astype(np.uint8)
-        rows, columns = _span(prepared.brain_shw.any((0, 2))), _span(prepared.brain_shw.any((0, 1)))
+        rows, columns = (_span(np.asarray(prepared.brain_shw.any(axis=axes))) for axes in ((0, 2), (0, 1)))
         return cls(
             image_shw=image[:, rows, columns],
             target_shw=target[:, rows, columns],

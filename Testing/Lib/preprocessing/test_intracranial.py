@@ -1,8 +1,10 @@
+"""The intracranial space of an oval head: blood beside the table in, scalp and skull out, gaps and ends survived."""
+
 import numpy as np
-from Testing.Lib.preprocessing import oval_head
 import pytest
 
 from NeuroTriageLib.preprocessing.intracranial import fill_holes_2d, intracranial_mask, without_islands_2d
+from Testing.Lib.preprocessing import oval_head
 
 SPACING = (5.0, 2.0, 2.0)
 
@@ -42,8 +44,7 @@ def test_a_burr_hole_does_not_let_the_scalp_in(coarse):
 
 
 def test_calcification_and_air_inside_the_brain_are_filled(coarse):
-    hu, depth = coarse
-    hu = hu.copy()
+    hu = coarse[0].copy()
     hu[13, 40:44, 50:53] = 400
     hu[13, 60:64, 50:53] = -900
     mask = intracranial_mask(hu, SPACING)

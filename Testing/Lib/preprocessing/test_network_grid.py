@@ -1,15 +1,17 @@
+"""The same head on ten grids: orientation, place and slabs of the network's image, and the way back."""
+
 import dataclasses
 
 import numpy as np
-from Testing.Lib.preprocessing import oval_head
 import pytest
-from Testing.Lib.preprocessing.oval_head import CENTER_LPS_MM, axial_grid, head_on, voxel_points
 
 from NeuroTriageLib.preprocessing.network_grid import DisplayAxes, prepare
 from NeuroTriageLib.systems.kuo2019_config import COMPACT
+from Testing.Lib.preprocessing import oval_head
+from Testing.Lib.preprocessing.oval_head import CENTER_LPS_MM, axial_grid, head_on, voxel_points
 
 CONFIG = dataclasses.replace(COMPACT, image_size=224)
-BLOOD_LPS_MM = CENTER_LPS_MM + [30.0, -25.0, 12.0]  # left, anterior and above the middle
+BLOOD_LPS_MM = CENTER_LPS_MM + np.array([30.0, -25.0, 12.0])  # left, anterior and above the middle
 
 GRIDS = {
     "plain": axial_grid(),
@@ -90,7 +92,7 @@ def test_a_map_falls_to_zero_outside_the_networks_field():
     source = prepared.to_source(np.ones((2, *prepared.image_shw.shape), np.float32))
     assert source.shape == (2, 26, 200, 200)
     assert set(np.unique(source.round(4))) == {0.0, 1.0}
-    assert source[0, 13].sum() == pytest.approx((64 * 0.9) ** 2, rel=0.05)
+    assert source[0, 13].sum() == pytest.approx((63 * 0.9) ** 2, rel=0.05)
 
 
 def test_an_image_without_a_head_has_nothing_to_look_at():

@@ -1,3 +1,5 @@
+"""Windows: the ends and what lies beyond."""
+
 import numpy as np
 
 from NeuroTriageLib.preprocessing.windows import apply_window

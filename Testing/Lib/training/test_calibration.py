@@ -1,3 +1,5 @@
+"""Calibration and operating points against outcomes made with known figures."""
+
 import numpy as np
 import pytest
 

@@ -1,3 +1,5 @@
+"""The bank keeps what inference sees, and its producer makes every exam once, from the right people."""
+
 import dataclasses
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""Losses against hand-made logits and labels."""
+
 import pytest
 import torch
 

@@ -1,3 +1,5 @@
+"""The recipe's numbers are the paper's, and a user's budget replaces the compact one."""
+
 import dataclasses
 
 import pytest

@@ -1,3 +1,5 @@
+"""One run in steps: stages, end, resuming after a kill, gradients that are not numbers."""
+
 import numpy as np
 import pytest
 import torch
@@ -43,7 +45,8 @@ def test_the_stages_train_what_the_paper_says(bank):
         before = {name: value.clone() for name, value in trainer.network.named_parameters()}
         for _ in range(steps):
             trainer.train_step()
-        return {name.split(".")[0] for name, value in trainer.network.named_parameters() if (value != before[name]).any()}
+        after = trainer.network.named_parameters()
+        return {name.split(".")[0] for name, value in after if (value != before[name]).any()}
 
     assert moved(1) == {"backbone", "pixel_score", "pixel_up"}
     trainer.next_stage()

@@ -1,3 +1,5 @@
+"""A whole run on a tiny bank: progress, curves, pack, card, going on."""
+
 import csv
 import dataclasses
 from pathlib import Path
@@ -90,9 +92,7 @@ def test_the_same_call_on_a_finished_run_only_exports_again(finished, monkeypatc
 
 
 def test_a_folder_with_other_settings_is_refused(finished, monkeypatch):
-    monkeypatch.setitem(
-        kuo2019_training.VARIANTS, "compact", (dataclasses.replace(TINY, width=0.1), TINY_TRAINING)
-    )
+    monkeypatch.setitem(kuo2019_training.VARIANTS, "compact", (dataclasses.replace(TINY, width=0.1), TINY_TRAINING))
     with pytest.raises(ConfigError, match="other settings"):
         train_kuo2019(finished[3], lambda line: None)
 

@@ -1,3 +1,5 @@
+"""Patches: their shares, channels and augmentation."""
+
 import dataclasses
 
 import numpy as np

@@ -1,6 +1,7 @@
 """The same head on ten grids: orientation, place and slabs of the network's image, and the way back."""
 
 import dataclasses
+from functools import cache
 
 import numpy as np
 import pytest
@@ -21,8 +22,8 @@ GRIDS = {
     "turned by 270": axial_grid(direction_i=(0.0, -1.0, 0.0), direction_j=(1.0, 0.0, 0.0)),
     "tilted": axial_grid(shear_j=np.tan(np.radians(20))),
     "oblique": axial_grid(direction_i=(0.96, 0.28, 0.0), direction_j=(-0.28, 0.96, 0.0)),
-    "thin slices": axial_grid(count=110, spacing_k_mm=1.25),
-    "small pixels": axial_grid(pixel_mm=0.5, size=400),
+    "thin slices": axial_grid(count=100, spacing_k_mm=1.25, pixel_mm=1.5, size=130),
+    "small pixels": axial_grid(count=22, pixel_mm=0.6, size=310),
     "uneven": axial_grid(heights_mm=np.concatenate([np.arange(-64, 0, 4.0), [1.5], np.arange(8.0, 62, 6.0)])),
 }
 
@@ -33,24 +34,29 @@ def with_blood(grid):
     return head_on(grid, inside), np.where(inside, 3, 0).astype(np.uint8)
 
 
+@cache
+def prepared_on(name):
+    """The prepared head on one of the grids, and its label map on the source."""
+    volume, label = with_blood(GRIDS[name])
+    return prepare(volume, CONFIG), label
+
+
 @pytest.mark.parametrize("name", GRIDS)
 def test_labels_come_back_to_their_own_voxels(name):
-    volume, label = with_blood(GRIDS[name])
-    prepared = prepare(volume, CONFIG)
+    prepared, label = prepared_on(name)
     there = prepared.labels_from_source(label)
     assert set(np.unique(there)) == {0, 3}
     back = prepared.to_source((there == 3)[None].astype(np.float32))[0] >= 0.5
     original, returned = (np.argwhere(mask).mean(axis=0) for mask in (label == 3, back))
     assert np.abs(original - returned)[1:].max() < 0.5
-    assert abs(original - returned)[0] < 0.5 * max(1, len(label) / 26)
+    assert abs(original - returned)[0] < (2 if name == "thin slices" else 0.5)  # slices; a slab there has four
     overlap = 2 * (back & (label == 3)).sum() / (back.sum() + (label == 3).sum())
     assert overlap > 0.9
 
 
 @pytest.mark.parametrize("name", GRIDS)
 def test_the_network_always_sees_the_same_orientation(name):
-    volume, label = with_blood(GRIDS[name])
-    prepared = prepare(volume, CONFIG)
+    prepared, label = prepared_on(name)
     slab, row, column = np.argwhere(prepared.labels_from_source(label) > 0).mean(axis=0)
     brain = np.argwhere(prepared.brain_shw).mean(axis=0)
     assert slab > brain[0] + 0.5  # upwards
@@ -60,7 +66,7 @@ def test_the_network_always_sees_the_same_orientation(name):
 
 @pytest.mark.parametrize("name", GRIDS)
 def test_skull_and_scalp_are_removed_and_the_brain_is_centred(name):
-    prepared = prepare(with_blood(GRIDS[name])[0], CONFIG)
+    prepared, _ = prepared_on(name)
     assert prepared.image_shw.shape[1:] == (224, 224) and prepared.image_shw.dtype == np.float32
     assert not prepared.image_shw[~prepared.brain_shw].any()
     expected = np.pi * np.prod(oval_head.BRAIN_RADII_MM[:2]) / 0.9**2

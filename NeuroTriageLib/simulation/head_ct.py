@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,15 +72,23 @@ class SimulatedExam:
 
 
 def simulate_head_ct(
-    anatomy: Anatomy, seed: int, settings: HeadCtSettings | None = None, *, device: str | torch.device = "cpu"
+    anatomy: Anatomy,
+    seed: int,
+    settings: HeadCtSettings | None = None,
+    *,
+    device: str | torch.device = "cpu",
+    paint_blood: Callable[[HeadCanvas], None] | None = None,
 ) -> SimulatedExam:
-    """One exam. The same anatomy, seed, settings and kind of device give the same exam."""
+    """One exam. The same anatomy, seed, settings and kind of device give the same exam.
+
+    paint_blood: paints chosen bleedings into the head, in place of drawn ones.
+    """
     settings = settings or HeadCtSettings()
     with torch.inference_mode():
         canvas = HeadCanvas(anatomy, seed, torch.device(device))
         canvas.truth = {"seed": seed, "anatomy": anatomy.name, "lesions": [], "mimics": [], "changes": []}
         canvas.truth["allowed"] = settings.types
-        stack, acquired = _paint_and_acquire(canvas, settings)
+        stack, acquired = _paint_and_acquire(canvas, settings, paint_blood)
         hu = finish_image(canvas, acquired.hu, stack, settings).round().to(torch.int16).cpu().numpy()
         label = _label(acquired, stack)
     volume = Volume(array_kji=hu, grid=stack.grid, modality="CT", source=f"simulated, seed {seed}")
@@ -91,10 +100,14 @@ def simulate_head_ct(
     )
 
 
-def _paint_and_acquire(canvas: HeadCanvas, settings: HeadCtSettings) -> tuple[Stack, Acquired]:
+def _paint_and_acquire(
+    canvas: HeadCanvas, settings: HeadCtSettings, paint_blood: Callable[[HeadCanvas], None] | None
+) -> tuple[Stack, Acquired]:
     paint_head(canvas, settings)
     add_brain_changes(canvas, settings)
-    if settings.types and canvas.chance(settings.positive_probability):
+    if paint_blood is not None:
+        paint_blood(canvas)
+    elif settings.types and canvas.chance(settings.positive_probability):
         _add_blood(canvas, settings)
     add_mimics(canvas, settings)
     tilt_deg = draw_tilt(canvas.rng, settings)

@@ -89,9 +89,9 @@ def _add_oedema(canvas: HeadCanvas, box: Box, relative: torch.Tensor, radius_mm:
     canvas.hu[box] -= canvas.uniform((4.0, 13.0)) * fade * (white + 0.5 * grey)
 
 
-def add_ivh(canvas: HeadCanvas) -> None:
+def add_ivh(canvas: HeadCanvas, kind: str = "") -> None:
     """Blood in the ventricles: a level in the dependent horns, a cast of one or all, or the third and fourth."""
-    kind = str(canvas.rng.choice(["level", "cast", "side", "middle"], p=[0.55, 0.15, 0.2, 0.1]))
+    kind = kind or str(canvas.rng.choice(["level", "cast", "side", "middle"], p=[0.55, 0.15, 0.2, 0.1]))
     names = ["ventricle", "third_ventricle", "fourth_ventricle"]
     points = np.concatenate([canvas.anatomy.points[name] for name in names])
     if not len(points):

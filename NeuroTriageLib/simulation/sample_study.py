@@ -12,15 +12,16 @@ from pathlib import Path
 import numpy as np
 
 from .anatomy import Anatomy, load_anatomy
+from .canvas import HeadCanvas
 from .dicom_export import CtSeriesDescription
 from .exam_folders import write_exam
 from .head_ct import SimulatedExam, simulate_head_ct
+from .hemorrhage_parenchymal import add_bleeding, add_ivh
+from .hemorrhage_subarachnoid import add_sah
 from .settings import HeadCtSettings
 
-SAMPLE_SEED = 59
+SAMPLE_SEED = 1
 SAMPLE_SETTINGS = HeadCtSettings(
-    positive_probability=1.0,
-    parts=("IPH", "IVH", "SAH"),
     matrix=512,
     slice_spacings_mm=(4.0,),
     mixed_stack_probability=0.0,
@@ -34,8 +35,8 @@ SAMPLE_SETTINGS = HeadCtSettings(
     noise_hu=(3.0, 3.4),
     bone_halo_hu=(25.0, 45.0),
     rim_hu=(15.0, 30.0),
-    coverage_below_mm=(8.0, 14.0),
-    coverage_above_mm=(8.0, 14.0),
+    coverage_below_mm=(11.5, 12.0),
+    coverage_above_mm=(6.0, 6.5),
     old_infarct_probability=0.0,
     acute_infarct_probability=0.0,
     head_rest_probability=0.0,
@@ -43,9 +44,15 @@ SAMPLE_SETTINGS = HeadCtSettings(
 AIR_BELOW_HU = -850  # what is darker is written as plain air, which compresses to almost nothing
 
 
+def _sample_blood(canvas: HeadCanvas) -> None:
+    add_bleeding(canvas, "thalamus", 24.0)
+    add_ivh(canvas, "level")
+    add_sah(canvas, "sulci")
+
+
 def sample_exam(anatomy: Anatomy, seed: int = SAMPLE_SEED) -> SimulatedExam:
     """The sample's exam; the air around the head is constant."""
-    exam = simulate_head_ct(anatomy, seed, SAMPLE_SETTINGS)
+    exam = simulate_head_ct(anatomy, seed, SAMPLE_SETTINGS, paint_blood=_sample_blood)
     hu = np.where(exam.volume.array_kji < AIR_BELOW_HU, -1024, exam.volume.array_kji).astype(np.int16)
     return dataclasses.replace(exam, volume=dataclasses.replace(exam.volume, array_kji=hu))
 

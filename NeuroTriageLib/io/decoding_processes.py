@@ -1,4 +1,4 @@
-"""Many frames of a slow transfer syntax, decoded by several Python processes; whatever fails there is left to the caller.
+"""Many frames of a slow transfer syntax, decoded by several Python processes; what fails there is left to the caller.
 
 The decoders hold the interpreter's lock, so threads do not help. A process costs about 0.4 s to start, as much as 30
 frames of JPEG 2000; the pool of the standard library is not used because it runs the caller's script again.
@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -62,7 +63,7 @@ def _shares(jobs: Sequence[Job], count: int) -> list[list[Job]]:
     single = [(path, frame) for path, frames in jobs for frame in frames]
     bounds = np.linspace(0, len(single), count + 1).astype(int)
     shares = []
-    for start, stop in zip(bounds[:-1], bounds[1:], strict=True):
+    for start, stop in pairwise(bounds):
         share: list[Job] = []
         for path, frame in single[start:stop]:
             if share and share[-1][0] == path:

@@ -1,3 +1,5 @@
+"""A small phantom head and its exams, made once for all tests of the simulator."""
+
 import pytest
 import torch
 

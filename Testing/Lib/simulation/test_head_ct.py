@@ -7,6 +7,8 @@ import pytest
 
 from NeuroTriageLib.core.codes import CT_HEMORRHAGE_CODES
 from NeuroTriageLib.core.errors import ConfigError
+from NeuroTriageLib.simulation.head_ct import simulate_head_ct
+from NeuroTriageLib.simulation.hemorrhage_parenchymal import add_bleeding
 from NeuroTriageLib.simulation.settings import HeadCtSettings
 
 
@@ -58,6 +60,25 @@ def test_the_true_volume_is_the_mask_times_the_voxel_volume(simulate):
             for k, extent in enumerate(grid.slice_extents_mm)
         )
         assert exam.truth["volume_ml"][code] == pytest.approx(expected, abs=1e-3)
+
+
+def test_chosen_bleedings_take_the_place_of_drawn_ones(anatomy):
+    def paint(canvas):
+        add_bleeding(canvas, "putamen", 2.0)
+
+    settings = HeadCtSettings(matrix=96, slice_spacings_mm=(2.0,), positive_probability=0.0, scale=(1.0, 1.0))
+    exam = simulate_head_ct(anatomy, 1, settings, paint_blood=paint)
+    assert "IPH" in exam.truth["types"]
+    assert not {"SDH", "EDH", "SAH"} & set(exam.truth["types"])
+    assert 0.5 < exam.truth["volume_ml"]["IPH"] + exam.truth["volume_ml"]["IVH"] < 3.5
+
+
+def test_blood_that_bone_hides_is_not_in_the_mask(simulate):
+    quiet = {"noise_hu": (0.0, 0.01), "offset_hu": (0.0, 0.0), "bone_halo_hu": (0.0, 0.0), "blur_mm": (0.0, 0.0)}
+    quiet |= {"bone_glow_hu": (0.0, 0.0), "streak_hu": (0.0, 0.0), "cupping_hu": (0.0, 0.0)}
+    exam = simulate(3, positive_probability=1.0, parts=("SDH",), slice_spacings_mm=(8.0,), **quiet)
+    assert exam.label_kji.any()
+    assert exam.volume.array_kji[exam.label_kji > 0].max() <= 151
 
 
 def test_truth_is_json(simulate):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from ..systems.kuo2019_config import Kuo2019Config
 from .calibration import calibrated, fit_platt, operating_point
 from .checkpoint import load_checkpoint
 from .dense_validation import Validation, validate
-from .exam_bank import BankExam, ExamBank
+from .exam_bank import ExamBank
 from .model_card import model_card
 
 CARD_FILE = "MODEL_CARD.md"
@@ -107,8 +106,3 @@ def _as_stored(name: str, value: torch.Tensor) -> torch.Tensor:
 def training_record(recipe: Any, maps: str) -> dict[str, Any]:
     """The recipe as plain values for the pack."""
     return {"data": f"simulated head CT, {maps}", "recipe": dataclasses.asdict(recipe)}
-
-
-def exams_used(exams: Iterable[BankExam]) -> int:
-    """How many exams have any slab with brain."""
-    return sum(1 for exam in exams if exam.image_shw.any())

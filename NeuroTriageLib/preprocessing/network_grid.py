@@ -14,15 +14,14 @@ import torch
 
 from ..core.geometry import SliceGrid
 from ..core.volume import Volume
+from .axis_matrices import area_matrix, interpolation_rows_any, linear_matrix, positions
 from .intracranial import COARSE_SPACING_MM, dilate_in_plane, intracranial_mask, refine_mask
+from .slab_layout import DisplayAxes, slab_layout
 from .windows import apply_window
 
 AIR_HU = -1024.0
-SLAB_TOLERANCE = (
-    1.1  # slices join while their slab stays within 1.1 x slab_mm: 1 mm -> 5, 2 -> 2, 2.5 -> 2, 3 -> 1; ours
-)
 MINIMUM_BRAIN_MM2 = 100.0  # a slab with less intracranial area than this holds nothing to look at; ours
-FIELD_PERCENTILES = (1.0, 99.0)  # the field is centred between these percentiles of the brain's columns and rows; ours
+FIELD_PERCENTILES = (1.0, 99.0)  # the field is centred between these of the brain's columns and rows; ours
 
 
 class NetworkGridSettings(Protocol):
@@ -43,30 +42,6 @@ class NetworkGridSettings(Protocol):
     @property
     def window_hu(self) -> tuple[float, float]:
         """HU that become 0 and 1."""
-
-
-@dataclass(frozen=True)
-class DisplayAxes:
-    """How a stack's arrays lie in radiological display: patient left on the right, anterior up, slabs upwards.
-
-    Args:
-        transposed: rows run along the patient's left-right axis.
-        flip_k, flip_j, flip_i: the source axis runs against the display's.
-    """
-
-    transposed: bool
-    flip_k: bool
-    flip_j: bool
-    flip_i: bool
-
-    @classmethod
-    def of(cls, grid: SliceGrid) -> DisplayAxes:
-        """The in-plane flips and transposition that come nearest to display; an oblique rest stays."""
-        (ix, iy, _), (jx, jy, _) = grid.direction_i, grid.direction_j
-        transposed = bool(abs(iy) + abs(jx) > abs(ix) + abs(jy))
-        i_component, j_component = (iy, jx) if transposed else (ix, jy)
-        rise = grid.origins_lps_mm[-1, 2] - grid.origins_lps_mm[0, 2]
-        return cls(transposed, bool(rise < 0), bool(j_component < 0), bool(i_component < 0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,13 +77,13 @@ class NetworkGrid:
         """Area-averaging matrices ((H or W) x J, (H or W) x I), in the source's axis order."""
         j_at, j_step, i_at, i_step = self._source_order()
         _, rows, columns = self.source_shape_kji
-        return _area_matrix(j_at, j_step, rows), _area_matrix(i_at, i_step, columns)
+        return area_matrix(j_at, j_step, rows), area_matrix(i_at, i_step, columns)
 
     def upsampling(self) -> tuple[np.ndarray, np.ndarray]:
         """Linear interpolation matrices (J x (H or W), I x (H or W)); rows of zeros outside the network's field."""
         j_at, _, i_at, _ = self._source_order()
         _, rows, columns = self.source_shape_kji
-        return _linear_matrix(j_at, rows), _linear_matrix(i_at, columns)
+        return linear_matrix(j_at, rows), linear_matrix(i_at, columns)
 
     def _source_order(self) -> tuple[np.ndarray, float, np.ndarray, float]:
         if self.axes.transposed:
@@ -175,7 +150,7 @@ class PreparedExam:
 def prepare(volume: Volume, config: NetworkGridSettings) -> PreparedExam:
     """A head CT in HU to the network's slabs: displayed upright, slab-averaged, resampled, skull and face removed."""
     axes = DisplayAxes.of(volume.grid)
-    slabs, weights, back = _slab_layout(volume.grid, axes, config.slab_mm)
+    slabs, weights, back = slab_layout(volume.grid, axes, config.slab_mm)
     whole = _whole_field(volume.grid, axes, slabs, weights, back)
     slab_hu = _slab_mean(volume.array_kji, whole)  # (S, J, I)
     coarse_hu = _downsample(slab_hu, whole, outside=AIR_HU)
@@ -188,45 +163,6 @@ def prepare(volume: Volume, config: NetworkGridSettings) -> PreparedExam:
     image = apply_window(hu, config.window_hu)
     image[~brain] = 0.0
     return PreparedExam(image, brain, has_brain, grid)
-
-
-def _slab_layout(
-    grid: SliceGrid, axes: DisplayAxes, slab_mm: float
-) -> tuple[tuple[tuple[int, ...], ...], np.ndarray, np.ndarray]:
-    """Groups of neighbouring slices from below, their weights (S, K), and the way back (K, S)."""
-    count = grid.shape_kji[0]
-    order = range(count - 1, -1, -1) if axes.flip_k else range(count)
-    slabs: list[list[int]] = []
-    height = 0.0
-    for k in order:
-        extent = float(grid.slice_extents_mm[k])
-        if slabs and height + extent <= SLAB_TOLERANCE * slab_mm:
-            slabs[-1].append(k)
-            height += extent
-        else:
-            slabs.append([k])
-            height = extent
-    weights = np.zeros((len(slabs), count), dtype=np.float32)
-    for s, members in enumerate(slabs):
-        weights[s, members] = grid.slice_extents_mm[members] / grid.slice_extents_mm[members].sum()
-    heights = grid.slice_positions_mm * (-1 if axes.flip_k else 1)
-    back = _interpolation_rows(weights @ heights, heights)
-    return tuple(tuple(members) for members in slabs), weights, back
-
-
-def _interpolation_rows(nodes: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """(len(at), len(nodes)) weights of linear interpolation between growing nodes, nearest beyond the ends."""
-    rows = np.zeros((len(at), len(nodes)), dtype=np.float32)
-    if len(nodes) == 1:
-        return rows + 1
-    lower = np.clip(np.searchsorted(nodes, at, side="right") - 1, 0, len(nodes) - 2)
-    share = np.clip((at - nodes[lower]) / (nodes[lower + 1] - nodes[lower]), 0.0, 1.0)
-    share[np.abs(share) < 1e-4] = 0.0
-    share[np.abs(share - 1) < 1e-4] = 1.0
-    index = np.arange(len(at))
-    rows[index, lower] = 1 - share
-    rows[index, lower + 1] += share
-    return rows
 
 
 def _whole_field(
@@ -245,8 +181,8 @@ def _whole_field(
         slabs=slabs,
         slab_weights=weights,
         slice_from_slab=back,
-        rows_at=_positions((rows - 1) / 2, row_step, int(np.ceil(rows / row_step)), row_flip),
-        columns_at=_positions((columns - 1) / 2, column_step, int(np.ceil(columns / column_step)), column_flip),
+        rows_at=positions((rows - 1) / 2, row_step, int(np.ceil(rows / row_step)), row_flip),
+        columns_at=positions((columns - 1) / 2, column_step, int(np.ceil(columns / column_step)), column_flip),
         row_step=row_step,
         column_step=column_step,
     )
@@ -268,8 +204,8 @@ def _centred_field(
         slabs=whole.slabs,
         slab_weights=whole.slab_weights,
         slice_from_slab=whole.slice_from_slab,
-        rows_at=_positions(row_center, row_step, config.image_size, row_flip),
-        columns_at=_positions(column_center, column_step, config.image_size, column_flip),
+        rows_at=positions(row_center, row_step, config.image_size, row_flip),
+        columns_at=positions(column_center, column_step, config.image_size, column_flip),
         row_step=row_step,
         column_step=column_step,
     )
@@ -287,12 +223,6 @@ def _middle(counts: np.ndarray, at: np.ndarray) -> float:
     share = np.cumsum(counts) / counts.sum() * 100.0
     low, high = (int(np.searchsorted(share, percentile)) for percentile in FIELD_PERCENTILES)
     return float(at[low] + at[high]) / 2
-
-
-def _positions(center: float, step: float, count: int, flipped: bool) -> np.ndarray:
-    """(count,) source indices of display pixels around a centre."""
-    offset = (np.arange(count) - (count - 1) / 2) * step
-    return center + (-offset if flipped else offset)
 
 
 def _slab_spacing_mm(grid: SliceGrid, layout: NetworkGrid) -> float:
@@ -323,37 +253,10 @@ def _downsample(slab_sji: np.ndarray, grid: NetworkGrid, outside: float = 0.0) -
 
 def _resample_mask(mask_shw: np.ndarray, source: NetworkGrid, target: NetworkGrid) -> np.ndarray:
     """A mask from one network grid to another of the same slabs, by linear interpolation at one half."""
-    rows = _interpolation_rows_any(source.rows_at, target.rows_at)
-    columns = _interpolation_rows_any(source.columns_at, target.columns_at)
+    rows = interpolation_rows_any(source.rows_at, target.rows_at)
+    columns = interpolation_rows_any(source.columns_at, target.columns_at)
     mask = torch.from_numpy(mask_shw.astype(np.float32))
     return ((torch.from_numpy(rows) @ mask @ torch.from_numpy(columns).T) >= 0.5).numpy()
-
-
-def _interpolation_rows_any(nodes: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """Like _interpolation_rows for nodes that grow or fall."""
-    return _interpolation_rows(-nodes, -at) if nodes[0] > nodes[-1] else _interpolation_rows(nodes, at)
-
-
-def _area_matrix(at: np.ndarray, step: float, size: int) -> np.ndarray:
-    """(len(at), size): mean of the source pixels [at - step/2, at + step/2] when downsampling, linear otherwise.
-
-    A row sums to 1 inside the source and to the covered share at its border.
-    """
-    source = np.arange(size)
-    if step <= 1.0:
-        return np.clip(1 - np.abs(source[None] - at[:, None]), 0.0, None).astype(np.float32)
-    low = np.maximum(source[None] - 0.5, at[:, None] - step / 2)
-    high = np.minimum(source[None] + 0.5, at[:, None] + step / 2)
-    return (np.clip(high - low, 0.0, None) / step).astype(np.float32)
-
-
-def _linear_matrix(at: np.ndarray, size: int) -> np.ndarray:
-    """(size, len(at)) weights that interpolate values known at evenly spaced positions; zero rows outside them."""
-    position = (np.arange(size) - at[0]) / (at[1] - at[0])
-    nodes = np.arange(len(at))
-    weights = np.clip(1 - np.abs(position[:, None] - nodes[None]), 0.0, None)
-    weights[(position < 0) | (position > len(at) - 1)] = 0.0
-    return weights.astype(np.float32)
 
 
 def _interpolate_used_part(

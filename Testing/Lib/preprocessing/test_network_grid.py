@@ -6,7 +6,8 @@ from functools import cache
 import numpy as np
 import pytest
 
-from NeuroTriageLib.preprocessing.network_grid import DisplayAxes, prepare
+from NeuroTriageLib.preprocessing.network_grid import prepare
+from NeuroTriageLib.preprocessing.slab_layout import DisplayAxes
 from NeuroTriageLib.systems.kuo2019_config import COMPACT
 from Testing.Lib.preprocessing import oval_head
 from Testing.Lib.preprocessing.oval_head import CENTER_LPS_MM, axial_grid, head_on, voxel_points

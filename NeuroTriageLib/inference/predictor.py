@@ -51,7 +51,7 @@ class PatchFcnPredictor:
             raise ConfigError(f"Patch size and stride must be multiples of {OUTPUT_STRIDE}.")
         self.device = device
         self.patch_size, self.patch_stride = patch_size, patch_stride
-        self._types = network.types
+        self._types, self._sharpness = network.types, network.patch_sharpness
         self._network = place_network(network, device)
 
     def predict(
@@ -103,7 +103,7 @@ class PatchFcnPredictor:
         for start in range(0, len(exam.slabs), batch):
             members = exam.slabs[start : start + batch]
             output = self._network(self._tensor(exam.image_shw[exam.neighbours[members]]))
-            scores = _present(window_logits(output.patch.float(), window, stride), pair=2)  # (b, 1+N, wj, wi)
+            scores = _present(window_logits(output.patch.float(), window, stride, self._sharpness))  # (b, 1+N, wj, wi)
             scores = scores * torch.from_numpy(exam.scored_sji[members])[:, None].to(scores.device)
             pixel = _any_and_types(torch.softmax(output.pixel.float(), dim=1))
             yield members, _array(pixel.half()), _array(scores.amax((-2, -1)).T)
@@ -120,7 +120,7 @@ class PatchFcnPredictor:
             for start in range(0, len(places), batch):
                 at = places[start : start + batch]
                 output = self._network(self._tensor(patches[:, at[:, 0], at[:, 1]].swapaxes(0, 1)))
-                scores = _array(_present(patch_logits(output.patch.float()), pair=2))  # (b, 1 + N)
+                scores = _array(_present(patch_logits(output.patch.float(), self._sharpness)))  # (b, 1 + N)
                 best = np.maximum(best, scores.max(axis=0))
                 pixel = _array(_any_and_types(torch.softmax(output.pixel.float(), dim=1)))
                 for (j, i), probability in zip(at * lattice.stride, pixel, strict=True):
@@ -154,9 +154,9 @@ def _memory_errors() -> Iterator[None]:
         raise ModelError("The GPU ran out of memory.", next_step="Use --device cpu, or free the GPU.") from error
 
 
-def _present(logits: Tensor, pair: int) -> Tensor:
-    """Softmax over the (absent, present) pair, the share of present; the pair's dimension goes away."""
-    return torch.softmax(logits, dim=pair).select(pair, 1)
+def _present(logits: Tensor) -> Tensor:
+    """Softmax over the (absent, present) pair of (b, 1 + N, 2, ...), the share of present; the pair goes away."""
+    return torch.softmax(logits, dim=2).select(2, 1)
 
 
 def _any_and_types(pixel: Tensor) -> Tensor:

@@ -27,7 +27,9 @@ SLICES_AT_ONCE = 8
 
 def build_network(config: Kuo2019Config) -> PatchFcn:
     """The network of the settings, with random weights."""
-    return PatchFcn(types=len(config.codes), width=config.width, slices=config.slices)
+    return PatchFcn(
+        types=len(config.codes), width=config.width, slices=config.slices, patch_sharpness=config.patch_sharpness
+    )
 
 
 class Kuo2019System:

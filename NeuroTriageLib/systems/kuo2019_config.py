@@ -26,6 +26,7 @@ class Kuo2019Config:
         window_hu: lower and upper HU that are mapped to 0 and 1 (clipped).
         patch_size: rows and columns of a patch, a multiple of 8.
         patch_overlap: share of a patch that its neighbour overlaps.
+        patch_sharpness: pooling of the patch branch: 0 is the mean, higher leans to the maximum.
         pixel_threshold: mask where the probability of any hemorrhage is at least this.
     """
 
@@ -38,6 +39,7 @@ class Kuo2019Config:
     window_hu: tuple[float, float] = (-20.0, 120.0)  # not stated; ours
     patch_size: int = 240  # Kuo 2018 preprint arXiv 1806.03265, best near 240 of 512
     patch_overlap: float = 2 / 3  # Kuo 2019, Methods
+    patch_sharpness: float = 0.0  # Kuo 2019: global average pooling
     pixel_threshold: float = 0.5  # Kuo 2019, figure 5
 
     def __post_init__(self) -> None:
@@ -49,6 +51,8 @@ class Kuo2019Config:
             raise ConfigError("width, pixel_spacing_mm and slab_mm must be positive.")
         if not (0 <= self.patch_overlap < 1 and 0 < self.pixel_threshold < 1):
             raise ConfigError("patch_overlap must lie in 0-1 (1 excluded), pixel_threshold between 0 and 1.")
+        if self.patch_sharpness < 0:
+            raise ConfigError("patch_sharpness must be 0 or positive.")
         if self.window_hu[0] >= self.window_hu[1]:
             raise ConfigError("window_hu must hold a lower and a higher value.")
 
@@ -80,6 +84,7 @@ class Kuo2019Config:
                 window_hu=(low, high),
                 patch_size=int(values["patch_size"]),
                 patch_overlap=float(values["patch_overlap"]),
+                patch_sharpness=float(values["patch_sharpness"]),
                 pixel_threshold=float(values["pixel_threshold"]),
             )
         except (TypeError, ValueError) as error:
@@ -89,7 +94,9 @@ class Kuo2019Config:
 PUBLISHED = Kuo2019Config()
 
 # The variant that ships: five sixteenths of the channels at twice the pixel spacing, the same patch in millimetres.
-COMPACT = Kuo2019Config(width=0.3125, pixel_spacing_mm=0.9, image_size=256, patch_size=120)
+# Its patch branch is pooled more sharply than the paper's: with an hour of training on a CPU the mean of a patch hid
+# small bleeds (exam AUC for any hemorrhage 0.63 on 30 validation exams).
+COMPACT = Kuo2019Config(width=0.3125, pixel_spacing_mm=0.9, image_size=256, patch_size=120, patch_sharpness=1.0)
 
 
 def neighbour_slabs(count: int, slices: int) -> np.ndarray:

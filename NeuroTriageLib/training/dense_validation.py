@@ -125,5 +125,5 @@ def predict_slabs(
     blood = 1 - pixel[:, 0] >= config.pixel_threshold
     label = (pixel[:, 1:].argmax(dim=1) + 1) * blood
     window, stride = config.patch_size // OUTPUT_STRIDE, config.patch_stride // OUTPUT_STRIDE
-    score = window_logits(output.patch.float(), window, stride).softmax(dim=2)[:, :, 1]
+    score = window_logits(output.patch.float(), window, stride, config.patch_sharpness).softmax(dim=2)[:, :, 1]
     return label.cpu().numpy().astype(np.uint8), score.cpu().numpy()

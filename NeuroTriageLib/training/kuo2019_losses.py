@@ -40,13 +40,14 @@ def patch_targets(target: Tensor, types: int, minimum_pixels: int, window: int, 
     return (counts > minimum_pixels - 0.5).long()
 
 
-def patch_loss(patch: Tensor, targets: Tensor, window: int, stride: int) -> Tensor:
+def patch_loss(patch: Tensor, targets: Tensor, window: int, stride: int, sharpness: float = 0.0) -> Tensor:
     """Mean over windows and classes of the two-way cross-entropy (Kuo 2019: the classes are independent), in float32.
 
     Args:
         patch: (b, 1 + N, 2, h, w), the branch's map before pooling.
         targets: (b, 1 + N, windows_j, windows_i) from patch_targets.
         window, stride: in pixels of the map.
+        sharpness: of the pooling, see window_logits.
     """
-    logits = window_logits(patch.float(), window, stride)  # (b, 1 + N, 2, windows_j, windows_i)
+    logits = window_logits(patch.float(), window, stride, sharpness)  # (b, 1 + N, 2, windows_j, windows_i)
     return F.cross_entropy(logits.transpose(1, 2), targets)

@@ -68,7 +68,7 @@ def export_pack(checkpoint: Path, out: Path, *, overwrite: bool = True) -> Path:
 def kept_network(state: dict[str, Any], config: Kuo2019Config) -> PatchFcn:
     """The best validated weights of a checkpoint, or the latest ones; rounded as a pack stores them."""
     weights = state["best"]["weights"] or state["trainer"]["average"]
-    network = PatchFcn(len(config.codes), config.width, config.slices)
+    network = PatchFcn(len(config.codes), config.width, config.slices, config.patch_sharpness)
     network.load_state_dict({name: _as_stored(name, value) for name, value in weights.items()})
     return network.to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload, no-any-return]
 

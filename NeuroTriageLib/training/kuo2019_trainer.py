@@ -37,7 +37,7 @@ class Kuo2019Trainer:
         torch.manual_seed(training.seed)
         self.config, self.training, self.sampler, self.device = config, training, sampler, device
         self.rng = np.random.default_rng(training.seed)
-        network = PatchFcn(len(config.codes), config.width, config.slices)
+        network = PatchFcn(len(config.codes), config.width, config.slices, config.patch_sharpness)
         # Channels last on CUDA only: on the CPU, torch 2.13 has backward kernels for few channels that write out of
         # bounds in that layout (gradients turned into NaN after some tens of steps), and it is no faster there.
         self.layout = torch.channels_last if device == "cuda" else torch.contiguous_format
@@ -137,7 +137,8 @@ class Kuo2019Trainer:
         if self.stage.name != "segmentation":
             window, stride = self.config.patch_size, self.config.patch_stride
             wanted = patch_targets(target, types, self.training.minimum_patch_pixels, window, stride)
-            losses["patch_loss"] = patch_loss(output.patch, wanted, window // OUTPUT_STRIDE, stride // OUTPUT_STRIDE)
+            cells, step = window // OUTPUT_STRIDE, stride // OUTPUT_STRIDE
+            losses["patch_loss"] = patch_loss(output.patch, wanted, cells, step, self.config.patch_sharpness)
             if self.stage.name == "joint":
                 losses["patch_loss"] = losses["patch_loss"] * self.training.patch_loss_weight
         return losses

@@ -37,6 +37,7 @@ NAMES = {
     "pixel_spacing_mm": "pixel spacing in mm",
     "image_size": "image size in pixels",
     "patch_size": "patch size in pixels",
+    "patch_sharpness": "sharpness of the patch branch's pooling (0: mean)",
 }
 
 

@@ -199,7 +199,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("-o", "--output", type=Path, default=Path("out/evaluation"))
     parser.add_argument("--only", nargs="*", default=[], metavar="NAME", help="label maps to use, by file name part")
     parser.add_argument("--exams", type=int, default=200)
-    parser.add_argument("--first-seed", type=int, default=5_000_000, help="far from the seeds of training and validation")
+    parser.add_argument("--first-seed", type=int, default=5_000_000, help="far from those of training")
     parser.add_argument("--matrix", type=int, choices=(256, 512), default=512)
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--system", default="kuo2019")

@@ -16,6 +16,7 @@ class LocalNetwork(nn.Module):
         level: brightness at which blood and background are equally likely.
         gain: steepness of the pixel logit.
         half_width: blood within this distance of the level instead of above it.
+        patch_sharpness: pooling of the patch map.
     """
 
     def __init__(
@@ -25,9 +26,10 @@ class LocalNetwork(nn.Module):
         level: float = 0.5,
         gain: float = 50.0,
         half_width: float | None = None,
+        patch_sharpness: float = 0.0,
     ) -> None:
         super().__init__()
-        self.half_width = half_width
+        self.half_width, self.patch_sharpness = half_width, patch_sharpness
         self.types, self.type_index, self.level, self.gain = types, type_index, level, gain
         self.inputs: list[Tensor] = []
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
@@ -48,12 +50,23 @@ def test_each_output_is_upsampled_by_itself():
     assert fine[:, 0].abs().max() == 0 and fine[:, 2].abs().max() == 0 and fine[:, 1].max() > 0
 
 
-def test_a_window_of_the_dense_map_gives_the_pooled_logits_of_its_crop():
+@pytest.mark.parametrize("sharpness", [0.0, 1.0, 4.0])
+def test_a_window_of_the_dense_map_gives_the_pooled_logits_of_its_crop(sharpness):
     torch.manual_seed(0)
     dense = torch.randn(2, 6, 2, 9, 12)
-    windows = window_logits(dense, window=3, stride=2)
+    windows = window_logits(dense, 3, 2, sharpness)
     assert windows.shape == (2, 6, 2, 4, 5)
     for j in range(4):
         for i in range(5):
             crop = dense[..., 2 * j : 2 * j + 3, 2 * i : 2 * i + 3]
-            torch.testing.assert_close(windows[..., j, i], patch_logits(crop))
+            torch.testing.assert_close(windows[..., j, i], patch_logits(crop, sharpness))
+
+
+def test_mean_pooling_outvotes_one_cell_of_blood_and_sharp_pooling_does_not():
+    patch = torch.zeros(1, 1, 2, 15, 15)
+    patch[:, :, 0] = 3.0  # every cell says absent
+    patch[:, :, :, 7, 7] = torch.tensor([0.0, 20.0])  # but one
+    absent, present = patch_logits(patch)[0, 0]
+    assert present < absent
+    absent, present = patch_logits(patch, sharpness=1.0)[0, 0]
+    assert absent == 0 and present == pytest.approx(20 - math.log(225), abs=1e-4)

@@ -9,10 +9,12 @@ import torch
 from NeuroTriageLib.training.exam_bank import OUTSIDE
 from NeuroTriageLib.training.kuo2019_recipe import PUBLISHED_TRAINING, Augmentation
 from NeuroTriageLib.training.patch_augmentation import augmented
-from NeuroTriageLib.training.patch_sampler import PatchSampler, crop_size
+from NeuroTriageLib.training.patch_sampler import PatchBatch, PatchSampler, crop_size
 from Testing.Lib.training.synthetic_bank import TINY, TINY_TRAINING, loaded, synthetic_exam, write_bank
 
-UNCHANGED = Augmentation(0.0, (1.0, 1.0), 0.0, 0.0, 0.0, 0.0, 0.0)
+UNCHANGED = Augmentation(
+    rotation_deg=0.0, scale=(1.0, 1.0), mirror=0.0, offset_hu=0.0, gain=0.0, noise_hu=0.0, blur=0.0, rim_hu=0.0
+)
 
 
 @pytest.fixture(scope="module")
@@ -75,3 +77,16 @@ def test_augmented_labels_move_with_the_image_and_the_outside_stays_black(bank):
     assert middle[blood].mean() > middle[brain].mean() + 0.15
     assert middle[outside].mean() < 0.02
     assert image.min() >= 0 and image.max() <= 1 and blood.any(dim=(1, 2)).sum() >= 14
+
+
+def test_the_glow_brightens_tissue_beside_bone_and_not_the_middle():
+    size = crop_size(TINY.patch_size)
+    rows, columns = np.mgrid[:size, :size] - (size - 1) / 2
+    radius = np.hypot(rows, columns)
+    image = np.where(radius < 30, 60, 0).astype(np.uint8)
+    batch = PatchBatch(np.tile(image, (24, 3, 1, 1)), np.zeros((24, size, size), np.uint8), np.zeros(24, bool))
+    settings = dataclasses.replace(UNCHANGED, rim_hu=30.0)
+    glowing, _ = augmented(batch, size, settings, 140.0, np.random.default_rng(0), "cpu")
+    mean = glowing.mean(dim=(0, 1)).numpy()
+    assert mean[(radius > 26) & (radius < 29)].mean() > mean[radius < 8].mean() + 0.01
+    assert mean[radius < 8].mean() == pytest.approx(60 / 255, abs=0.002)

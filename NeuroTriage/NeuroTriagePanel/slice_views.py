@@ -46,12 +46,21 @@ def look_at(point_ras: np.ndarray) -> None:
 
 
 def look_along_slices(slice_node: slicer.vtkMRMLSliceNode, grid: SliceGrid, point_ras: np.ndarray) -> None:
-    """Lay one view into the acquired slice (also a tilted one) through the point, centred on that slice."""
-    normal, across = flip_lps_ras(grid.normal), flip_lps_ras(grid.direction_i)
+    """Lay one view into the acquired slice (also a tilted one) through the point, centred on that slice.
+
+    Shown as radiologists look at axial slices, however the series was stored: patient left on the right, anterior up.
+    """
     _, rows, columns = grid.shape_kji
     k = grid.lps_to_voxel(flip_lps_ras(point_ras))[2]
     middle = flip_lps_ras(grid.voxel_to_lps(np.array([(columns - 1) / 2, (rows - 1) / 2, k])))
-    slice_node.SetSliceToRASByNTP(*normal, *across, *middle, 0)
+    across, up = sorted((flip_lps_ras(grid.direction_i), flip_lps_ras(grid.direction_j)), key=lambda d: -abs(d[0]))
+    across = -across if across[0] > 0 else across  # RAS: the right of the picture is the patient's left
+    up = -up if up[1] < 0 else up
+    matrix = slice_node.GetSliceToRAS()
+    for column, direction in enumerate((across, up, np.cross(up, across), middle)):
+        for row in range(3):
+            matrix.SetElement(row, column, float(direction[row]))
+    slice_node.UpdateMatrices()
 
 
 def key_point_ras(result: ExamResult, finding: Finding) -> np.ndarray | None:

@@ -10,6 +10,7 @@ import vtk
 
 import made_exams
 from NeuroTriagePanel.scene_bridge import show_exam
+from NeuroTriagePanel.slice_views import look_along_slices
 from NeuroTriagePanel.subject_tree import Subject
 
 RAS_OF_LPS = np.array([-1.0, -1.0, 1.0])
@@ -182,3 +183,15 @@ def test_a_segment_that_is_present_without_a_mask_is_there_and_empty():
     nodes = show_exam(dataclasses.replace(result, readings=(empty,), abc2=()))
     for code in ("IPH", "SDH"):
         assert not slicer.util.arrayFromSegmentBinaryLabelmap(nodes.segmentations[0], code, nodes.ct).any()
+
+
+def test_a_view_along_the_slices_shows_the_patients_left_on_the_right_and_anterior_up():
+    for name, grid in made_exams.GRIDS.items():
+        node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSliceNode")
+        middle = grid.voxel_to_lps(np.array([10.0, 10.0, 5.0]))
+        look_along_slices(node, grid, middle * (-1, -1, 1))
+        matrix = slicer.util.arrayFromVTKMatrix(node.GetSliceToRAS())
+        assert matrix[0, 0] < -0.7 and matrix[1, 1] > 0.7 and matrix[2, 2] > 0.7, name
+        normal = grid.normal * (-1, -1, 1)
+        assert abs(abs(matrix[:3, 2] @ normal) - 1) < 1e-6, name
+        slicer.mrmlScene.RemoveNode(node)

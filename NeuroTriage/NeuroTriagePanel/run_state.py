@@ -23,7 +23,7 @@ class Stage:
 
     Args:
         text: what the user reads.
-        share: part of a whole run's time (measured on 40 slices with two cores; the rest is ours).
+        share: estimated part of a whole run's time on 40 slices and two cores (ours).
     """
 
     text: str

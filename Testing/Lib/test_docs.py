@@ -1,0 +1,79 @@
+"""The documents under docs/ name every field, setting, exit code and room that the code has."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+
+import pytest
+
+from NeuroTriageLib import cli
+from NeuroTriageLib.core import errors
+from NeuroTriageLib.io.model_packs import PackManifest
+from NeuroTriageLib.outputs.findings_json import findings_schema
+from NeuroTriageLib.systems.kuo2019_config import COMPACT, PUBLISHED, Kuo2019Config
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def text(name: str) -> str:
+    """A document of docs/."""
+    return (ROOT / "docs" / name).read_text(encoding="utf-8")
+
+
+def table_row(document: str, key: str) -> list[str]:
+    """The cells of the last table row that begins with the key."""
+    rows = re.findall(rf"^\| `{key}` \|(.*)\|$", document, flags=re.MULTILINE)
+    return [cell.strip() for cell in rows[-1].split("|")]
+
+
+def test_every_field_of_findings_json_is_described():
+    schema = findings_schema()
+    names = set(schema["properties"]) - {"series"} | set(schema["properties"]["series"]["properties"])
+    for part in ("series", "finding", "abc2", "model", "quality_flag"):
+        names |= set(schema["$defs"][part]["properties"])
+    document = text("findings_json.md")
+    assert not [name for name in sorted(names) if not re.search(rf"`(\w+\.)?{name}`", document)]
+
+
+def test_every_key_of_a_model_pack_is_described():
+    document = text("model_packs.md")
+    names = {field.name for cls in (PackManifest, Kuo2019Config) for field in dataclasses.fields(cls)}
+    assert not [name for name in sorted(names) if f"`{name}`" not in document]
+
+
+@pytest.mark.parametrize("name", ["width", "pixel_spacing_mm", "image_size", "patch_size", "patch_sharpness"])
+def test_the_described_settings_are_the_real_ones(name):
+    published, compact = table_row(text("model_packs.md"), name)[:2]
+    assert float(published) == getattr(PUBLISHED, name)
+    assert float(compact) == getattr(COMPACT, name)
+
+
+def test_every_error_stands_beside_its_exit_code():
+    document = text("errors_and_exit_codes.md")
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and kind is not errors.NeuroTriageError]
+    for kind in kinds:
+        row = next(line for line in document.splitlines() if line.startswith("|") and f"`{kind.__name__}`" in line)
+        assert row.startswith(f"| {kind.exit_code} |")
+
+
+def test_the_help_lists_the_documented_exit_codes():
+    documented = re.findall(r"^\| (\d) \|", text("errors_and_exit_codes.md"), flags=re.MULTILINE)
+    assert sorted(documented) == sorted(re.findall(r"\b(\d)\b", cli.EXIT_CODES))
+
+
+def test_every_room_is_described():
+    library = ROOT / "NeuroTriageLib"
+    rooms = [f"`{path.parent.name}/`" for path in library.glob("*/__init__.py")]
+    rooms += [f"`{path.name}`" for path in library.glob("*.py") if path.name != "__init__.py"]
+    document = text("architecture.md")
+    assert not [room for room in rooms if room not in document]
+
+
+def test_links_between_documents_lead_somewhere():
+    documents = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+    for document in documents:
+        for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", document.read_text(encoding="utf-8")):
+            if not target.startswith(("http:", "https:")):
+                assert (document.parent / target).exists(), f"{document.name} -> {target}"

@@ -19,7 +19,7 @@ class FindingCode:
         code: our short code.
         name: name shown to a reader.
         color_rgb: 0-1, the segment's colour in every output.
-        snomed_type: (code value, meaning) in SNOMED CT ("SCT").
+        snomed_type: (code value, meaning) in SNOMED CT ("SCT"); that of IVH is not confirmed by an authority.
     """
 
     code: str

@@ -6,7 +6,7 @@ import pytest
 
 from NeuroTriageLib.core.codes import ANY, CT_HEMORRHAGE_CODES, FINDING_CODES
 
-# SNOMED CT concepts and their meaning, looked up in the terminology and not in our table.
+# SNOMED CT concepts and their meaning, from public sources and not from our table; the one of IVH is still unconfirmed.
 SNOMED = {
     "any": "1386000",  # Intracranial hemorrhage (disorder)
     "IPH": "274100004",  # Cerebral hemorrhage (disorder)

@@ -9,7 +9,7 @@ import slicer
 import vtk
 from vtk.util import numpy_support
 
-from NeuroTriageLib.core.codes import FINDING_CODES
+from NeuroTriageLib.core.codes import ANY, FINDING_CODES
 from NeuroTriageLib.core.findings import Abc2, ExamResult, Finding, Reading
 from NeuroTriageLib.core.volume import Volume
 
@@ -60,12 +60,14 @@ def add_segmentation_node(
     for number, code in enumerate(reading.codes, start=1):
         if reading.is_present(code) or number in found:
             segment = slicer.vtkSegment()
-            segment.SetName(FINDING_CODES[code].name)
-            segment.SetColor(FINDING_CODES[code].color_rgb)
+            shown = ANY if reading.is_untyped else code  # nobody may read a type into a bleed of undetermined type
+            entry = FINDING_CODES[shown]
+            segment.SetName(f"{entry.name}, type undetermined" if reading.is_untyped else entry.name)
+            segment.SetColor(entry.color_rgb)
             segment.SetLabelValue(number)
             segment.AddRepresentation(_BINARY_LABELMAP, labelmap)
-            _tag_segment(segment, code, result, reading)
-            node.GetSegmentation().AddSegment(segment, code)
+            _tag_segment(segment, shown, result, reading)
+            node.GetSegmentation().AddSegment(segment, shown)
     display = node.GetDisplayNode()
     display.SetOpacity2DFill(0.35)
     display.SetSliceIntersectionThickness(2)

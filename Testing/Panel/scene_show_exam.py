@@ -195,3 +195,14 @@ def test_a_view_along_the_slices_shows_the_patients_left_on_the_right_and_anteri
         normal = grid.normal * (-1, -1, 1)
         assert abs(abs(matrix[:3, 2] @ normal) - 1) < 1e-6, name
         slicer.mrmlScene.RemoveNode(node)
+
+
+def test_hemorrhage_of_undetermined_type_carries_no_type_in_its_name():
+    exam = made_exams.exam(made_exams.GRIDS["regular"])
+    reading = exam.readings[0]
+    label = np.where(reading.label_kji > 0, 1, 0).astype(np.uint8)
+    low = dict.fromkeys(reading.probability, 0.04) | {"any": 0.97}
+    exam = dataclasses.replace(exam, readings=(dataclasses.replace(reading, probability=low, label_kji=label),))
+    segmentation = show_exam(exam).segmentations[0].GetSegmentation()
+    assert segmentation.GetNumberOfSegments() == 1
+    assert segmentation.GetNthSegment(0).GetName() == "Intracranial hemorrhage, type undetermined"

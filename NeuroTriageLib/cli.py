@@ -194,11 +194,13 @@ def _add_train(commands: Any) -> None:
     parser.add_argument("--minutes", type=float, help="wall-clock budget (compact recipe)")
     parser.add_argument("--exams", type=int, help="number of simulated exams")
     parser.add_argument("--threads", type=int, help="CPU threads of the training process")
+    parser.add_argument("--bank", type=Path, help="folder of prepared exams, shared between runs; made if absent")
     parser.set_defaults(run=_train)
 
 
 def _train(options: argparse.Namespace) -> int:
-    from .training.kuo2019_training import TrainOptions, train_kuo2019
+    from .training.kuo2019_training import train_kuo2019
+    from .training.training_run import TrainOptions
 
     train_kuo2019(
         TrainOptions(
@@ -209,6 +211,7 @@ def _train(options: argparse.Namespace) -> int:
             exams=options.exams,
             device=options.device,
             threads=options.threads,
+            bank=options.bank,
         ),
         lambda line: print(line, flush=True),
     )

@@ -123,6 +123,7 @@ def triage_volume(
         abc2=abc2,
         device=system.device_name,
         timings_s=clock.seconds,
+        opinions=findings,
     )
 
 

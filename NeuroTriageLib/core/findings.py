@@ -24,6 +24,27 @@ class ModelIdentity:
     sha256: str
 
 
+@dataclass(frozen=True)
+class Region:
+    """A box on one slice that a detector looked at (Chang 2018, figure 3).
+
+    Args:
+        code: the type that it was taken for; of a rejected box the most probable one.
+        confidence: 0-1, uncalibrated.
+        accepted: False when the classifier called it no hemorrhage or its confidence stayed below the threshold.
+        slice_index: k (from 0) of the source slice.
+        box_ji: first row, first column, last row, last column in source voxel indices, inclusive, whole pixels.
+        instance: number (from 1) of the instance over several slices that it was merged into; 0 when rejected.
+    """
+
+    code: str
+    confidence: float
+    accepted: bool
+    slice_index: int
+    box_ji: tuple[int, int, int, int]
+    instance: int = 0
+
+
 @dataclass(frozen=True, eq=False)
 class Reading:
     """One system's answer, on the voxels of the source series.
@@ -38,6 +59,8 @@ class Reading:
         heatmap_kji: (K, J, I) float16, probability 0-1 of any hemorrhage at each voxel.
         model: the weights that were used.
         timings_s: stage name -> seconds.
+        segments: False for a system that draws no mask: its label_kji is empty and says nothing about volumes.
+        regions: boxes that the system looked at, accepted and rejected ones, when it works with boxes.
     """
 
     system: str
@@ -49,6 +72,8 @@ class Reading:
     heatmap_kji: np.ndarray
     model: ModelIdentity
     timings_s: dict[str, float] = field(default_factory=dict)
+    segments: bool = True
+    regions: tuple[Region, ...] = ()
 
     def is_present(self, code: str) -> bool:
         """True when the exam probability of the code reaches its threshold; a type also needs "any" to be present."""
@@ -174,6 +199,7 @@ class ExamResult:
         quality: flags, in the order of importance.
         readings: one per system.
         findings: the answer, "any" first, then the types.
+        opinions: what each system said by itself, in the order of readings; equal to findings with one system.
         abc2: one per type with a mask.
         device: "cpu" or "cuda: NAME".
         timings_s: stage name -> seconds.
@@ -189,6 +215,7 @@ class ExamResult:
     abc2: tuple[Abc2, ...]
     device: str
     timings_s: dict[str, float]
+    opinions: tuple[Finding, ...] = ()
 
     @property
     def grid(self) -> SliceGrid:

@@ -97,12 +97,14 @@ class PreparedExam:
 
     Args:
         image_shw: (S, H, W) float32 0-1, windowed HU inside the skull, 0 elsewhere; slabs from below.
+        hu_shw: (S, H, W) float32, the same pixels in HU with skull and face, AIR_HU beyond the source.
         brain_shw: (S, H, W) bool, the intracranial space; empty in slabs that are not worth looking at.
         has_brain_s: (S,) bool, slabs worth looking at.
         grid: where the pixels lie.
     """
 
     image_shw: np.ndarray
+    hu_shw: np.ndarray
     brain_shw: np.ndarray
     has_brain_s: np.ndarray
     grid: NetworkGrid
@@ -162,7 +164,7 @@ def prepare(volume: Volume, config: NetworkGridSettings) -> PreparedExam:
     brain[~has_brain] = False
     image = apply_window(hu, config.window_hu)
     image[~brain] = 0.0
-    return PreparedExam(image, brain, has_brain, grid)
+    return PreparedExam(image, hu, brain, has_brain, grid)
 
 
 def _whole_field(

@@ -10,12 +10,13 @@ from typing import Any
 
 
 def write_rows(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Rows of a table as CSV, replaced in one step; the columns are those of the first row."""
+    """Rows of a table as CSV, replaced in one step; a column that a row lacks is empty there."""
     if not rows:
         return
+    columns = list(dict.fromkeys(key for row in rows for key in row))
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     with beside.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, fieldnames=list(rows[0]))
+        writer = csv.DictWriter(stream, fieldnames=columns)
         writer.writeheader()
         writer.writerows(rows)
     beside.replace(path)
@@ -30,10 +31,9 @@ def draw_curves(losses: Sequence[Mapping[str, Any]], validations: Sequence[Mappi
         return False
     figure = Figure(figsize=(12, 3.6), layout="constrained")
     panels = figure.subplots(1, 3)
-    for name in ("pixel_loss", "patch_loss"):
-        points = [(row["step"], row[name]) for row in losses if row[name] is not None]
-        if points:
-            panels[0].plot(*zip(*points, strict=True), label=name.replace("_", " "))
+    for name in dict.fromkeys(key for row in losses for key in row if key.endswith("loss")):
+        points = [(row["step"], row[name]) for row in losses if name in row]
+        panels[0].plot(*zip(*points, strict=True), label=name.replace("_", " "))
     panels[0].set_yscale("log")
     for panel, prefix, title in ((panels[1], "dice_", "Dice, validation"), (panels[2], "auc_", "exam AUC, validation")):
         for key in [key for key in (validations[0] if validations else {}) if key.startswith(prefix)]:

@@ -14,7 +14,7 @@ from ..networks.patchfcn import OUTPUT_STRIDE, PatchFcn, window_logits
 from ..preprocessing.patch_lattice import lattice_over
 from ..systems.kuo2019_config import Kuo2019Config, neighbour_slabs
 from .calibration import area_under_curve
-from .exam_bank import OUTSIDE, BankExam
+from .windowed_exam import OUTSIDE, WindowedExam
 
 BATCH = 8  # slabs per pass; ours
 
@@ -76,7 +76,7 @@ class Validation:
         return {"exams": len(self.answers), "dice": known(self.dice()), "auc": known(self.auc())}
 
 
-def validate(network: PatchFcn, exams: Iterable[BankExam], config: Kuo2019Config, *, bfloat16: bool) -> Validation:
+def validate(network: PatchFcn, exams: Iterable[WindowedExam], config: Kuo2019Config, *, bfloat16: bool) -> Validation:
     """The network's answers on exams; the network is put in evaluation mode and back."""
     was_training = network.training
     network.eval()
@@ -86,7 +86,7 @@ def validate(network: PatchFcn, exams: Iterable[BankExam], config: Kuo2019Config
 
 
 @torch.no_grad()
-def answer_exam(network: PatchFcn, exam: BankExam, config: Kuo2019Config, *, bfloat16: bool) -> ExamAnswer:
+def answer_exam(network: PatchFcn, exam: WindowedExam, config: Kuo2019Config, *, bfloat16: bool) -> ExamAnswer:
     """One exam's label overlap and its patch scores, from the windows that inference looks at."""
     image, target = exam.whole()
     types = len(config.codes)

@@ -1,35 +1,38 @@
-"""Prepared exams on disk: what patches are drawn from; written once, growing while training runs."""
+"""Prepared exams on disk: what every system trains from; written once, growing while training runs."""
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from ..preprocessing.network_grid import PreparedExam
+from ..preprocessing.network_grid import AIR_HU, PreparedExam
 
-OUTSIDE = 255
-"""Target value of pixels outside the intracranial space; blood that the skull removal lost counts as outside."""
+HEAD_HU = -300.0
+"""Pixels above this belong to the head (or the table): what lies beyond their box is air and is not kept (ours)."""
 
 
 @dataclass(frozen=True, eq=False)
 class BankExam:
-    """One exam, cropped to its intracranial space.
+    """One exam on the network's grid, cropped to the head.
 
     Args:
-        image_shw: (S, h, w) uint8, 255 times the network's 0-1 image; 0 outside the brain.
-        target_shw: (S, h, w) uint8, 0 no blood, 1... the types in label order, OUTSIDE.
+        hu_shw: (S, h, w) int16 Hounsfield units, slabs from below.
+        brain_shw: (S, h, w) bool, the intracranial space as preprocessing finds it.
+        label_shw: (S, h, w) uint8, 0 no blood, 1... the types in label order, also outside brain_shw.
         corner: row and column of the crop in the network's image.
         image_size: rows and columns of the network's image.
         truth: what the simulation knows.
     """
 
-    image_shw: np.ndarray
-    target_shw: np.ndarray
+    hu_shw: np.ndarray
+    brain_shw: np.ndarray
+    label_shw: np.ndarray
     corner: tuple[int, int]
     image_size: int
     truth: dict[str, Any]
@@ -38,27 +41,24 @@ class BankExam:
     def from_prepared(cls, prepared: PreparedExam, label_kji: np.ndarray, truth: dict[str, Any]) -> BankExam:
         """The bank's form of a prepared exam and its label map on the source grid."""
         label = prepared.labels_from_source(label_kji)
-        target = np.where(prepared.brain_shw, label, OUTSIDE).astype(np.uint8)
-        image = np.round(prepared.image_shw * 255).astype(np.uint8)
-        rows, columns = (_span(np.asarray(prepared.brain_shw.any(axis=axes))) for axes in ((0, 2), (0, 1)))
+        head = prepared.hu_shw > HEAD_HU
+        rows, columns = (span(np.asarray(head.any(axis=axes))) for axes in ((0, 2), (0, 1)))
         return cls(
-            image_shw=image[:, rows, columns],
-            target_shw=target[:, rows, columns],
+            hu_shw=np.round(prepared.hu_shw[:, rows, columns]).astype(np.int16),
+            brain_shw=prepared.brain_shw[:, rows, columns],
+            label_shw=label[:, rows, columns],
             corner=(rows.start, columns.start),
             image_size=prepared.image_shw.shape[1],
             truth=truth,
         )
 
-    def whole(self) -> tuple[np.ndarray, np.ndarray]:
-        """(S, H, W) float32 image 0-1 and uint8 target of the network's whole image, as inference sees it."""
-        shape = (len(self.image_shw), self.image_size, self.image_size)
-        image, target = np.zeros(shape, np.float32), np.full(shape, OUTSIDE, np.uint8)
-        _, height, width = self.image_shw.shape
-        rows = slice(self.corner[0], self.corner[0] + height)
-        columns = slice(self.corner[1], self.corner[1] + width)
-        image[:, rows, columns] = self.image_shw / np.float32(255)
-        target[:, rows, columns] = self.target_shw
-        return image, target
+    def whole(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(S, H, W) HU, brain and labels of the network's whole image, as inference sees it."""
+        return (
+            self._uncropped(self.hu_shw, AIR_HU),
+            self._uncropped(self.brain_shw, 0),
+            self._uncropped(self.label_shw, 0),
+        )
 
     def save(self, path: Path) -> None:
         """Write the exam in one step, so that a reader never meets half of it."""
@@ -67,8 +67,9 @@ class BankExam:
         with beside.open("wb") as stream:
             np.savez(
                 stream,
-                image=self.image_shw,
-                target=self.target_shw,
+                hu=self.hu_shw,
+                brain=self.brain_shw,
+                label=self.label_shw,
                 place=np.array([*self.corner, self.image_size]),
                 truth=np.array(json.dumps(self.truth)),
             )
@@ -79,22 +80,39 @@ class BankExam:
         """Read what save wrote."""
         with np.load(path, allow_pickle=False) as arrays:
             row, column, size = (int(value) for value in arrays["place"])
-            return cls(arrays["image"], arrays["target"], (row, column), size, json.loads(str(arrays["truth"])))
+            truth = json.loads(str(arrays["truth"]))
+            return cls(arrays["hu"], arrays["brain"], arrays["label"], (row, column), size, truth)
+
+    def _uncropped(self, array_shw: np.ndarray, outside: float) -> np.ndarray:
+        slabs, height, width = array_shw.shape
+        whole = np.full((slabs, self.image_size, self.image_size), outside, dtype=array_shw.dtype)
+        row, column = self.corner
+        whole[:, row : row + height, column : column + width] = array_shw
+        return whole
 
 
-class ExamBank:
-    """The exams of one folder, in the order of their names; refresh() finds those that came since."""
+View = TypeVar("View")
 
-    def __init__(self, folder: Path) -> None:
+
+class ExamBank(Generic[View]):
+    """The exams of one folder, in the order of their names; refresh() finds those that came since.
+
+    Args:
+        folder: where the exams lie.
+        view: what a system keeps of an exam in memory.
+    """
+
+    def __init__(self, folder: Path, view: Callable[[BankExam], View]) -> None:
         self.folder = folder
-        self.exams: list[BankExam] = []
+        self.view = view
+        self.exams: list[View] = []
         self._known: set[str] = set()
 
     def refresh(self) -> int:
         """Load exams that are new on disk; returns how many."""
         new = [path for path in sorted(self.folder.glob("*.npz")) if path.name not in self._known]
         for path in new:
-            self.exams.append(BankExam.load(path))
+            self.exams.append(self.view(BankExam.load(path)))
             self._known.add(path.name)
         return len(new)
 
@@ -107,7 +125,7 @@ def exam_path(folder: Path, number: int) -> Path:
     return folder / f"{number:06d}.npz"
 
 
-def _span(used: np.ndarray) -> slice:
+def span(used: np.ndarray) -> slice:
     """From the first to the last used index; one pixel when nothing is used."""
     index = np.flatnonzero(used)
     return slice(int(index[0]), int(index[-1]) + 1) if len(index) else slice(0, 1)

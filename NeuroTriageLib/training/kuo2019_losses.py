@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..networks.patchfcn import window_logits
-from .exam_bank import OUTSIDE
+from .windowed_exam import OUTSIDE
 
 
 def pixel_loss(logits: Tensor, target: Tensor, positive_weight: float) -> Tensor:

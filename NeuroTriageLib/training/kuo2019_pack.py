@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +18,9 @@ from ..systems.kuo2019_config import Kuo2019Config
 from .calibration import calibrated, fit_platt, operating_point
 from .checkpoint import load_checkpoint
 from .dense_validation import Validation, validate
-from .exam_bank import ExamBank
+from .exam_bank import BankExam, ExamBank
 from .model_card import model_card
+from .windowed_exam import WindowedExam
 
 CARD_FILE = "MODEL_CARD.md"
 VERSION = "1"
@@ -28,24 +31,25 @@ INTENDED_USE = (
 )
 
 
-def export_pack(checkpoint: Path, out: Path, *, overwrite: bool = True) -> Path:
+def export_pack(checkpoint: Path, out: Path, *, bank: Path | None = None, overwrite: bool = True) -> Path:
     """Write a model pack from a checkpoint, finished or not, and the validation exams beside it.
 
     Args:
-        checkpoint: checkpoint.pt of a run; its folder holds the bank.
+        checkpoint: checkpoint.pt of a run.
         out: folder of the pack; its name becomes the pack's.
+        bank: folder of the prepared exams; beside the checkpoint unless named.
         overwrite: replace a pack that stands there.
 
     Returns:
         out. Raises InputError when the checkpoint or the validation exams cannot be read.
     """
     state = load_checkpoint(checkpoint)
-    bank = ExamBank(checkpoint.parent / "bank" / "validation")
-    if not bank.refresh():
-        raise InputError("There are no validation exams beside the checkpoint.", where=str(bank.folder))
     config = Kuo2019Config.from_json(state["config"])
+    exams = ExamBank((bank or checkpoint.parent / "bank") / "validation", view_of(config))
+    if not exams.refresh():
+        raise InputError("There are no validation exams beside the checkpoint.", where=str(exams.folder))
     network = kept_network(state, config)
-    validation = validate(network, bank.exams, config, bfloat16=False)
+    validation = validate(network, exams.exams, config, bfloat16=False)
     calibration, points = calibrate(validation)
     manifest = PackManifest(
         name=out.name,
@@ -63,6 +67,11 @@ def export_pack(checkpoint: Path, out: Path, *, overwrite: bool = True) -> Path:
     manifest = save_model_pack(out, manifest, network.state_dict(), overwrite=overwrite)
     (out / CARD_FILE).write_text(model_card(manifest), encoding="utf-8")
     return out
+
+
+def view_of(config: Kuo2019Config) -> Callable[[BankExam], WindowedExam]:
+    """What PatchFCN keeps of a bank's exam."""
+    return partial(WindowedExam.of, window_hu=config.window_hu)
 
 
 def kept_network(state: dict[str, Any], config: Kuo2019Config) -> PatchFcn:

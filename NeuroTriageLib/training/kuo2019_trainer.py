@@ -14,10 +14,13 @@ from ..core.errors import InputError
 from ..networks.patchfcn import OUTPUT_STRIDE, PatchFcn
 from ..systems.kuo2019_config import Kuo2019Config
 from .checkpoint import generator_state, restore_generator
+from .dense_validation import validate
+from .exam_bank import ExamBank
 from .kuo2019_losses import patch_loss, patch_targets, pixel_loss
 from .kuo2019_recipe import Stage, TrainingConfig
 from .patch_augmentation import augmented
 from .patch_sampler import PatchSampler
+from .windowed_exam import WindowedExam
 
 LARGEST_GRADIENT = 5.0  # not in Kuo 2019; ours, against rare spikes
 MOST_SKIPPED = 20  # steps in a row; ours
@@ -29,13 +32,21 @@ class Kuo2019Trainer:
     Args:
         config: the network and its input.
         training: the recipe.
-        sampler: where patches come from.
+        bank, validation: where patches and validation exams come from; both may still grow.
         device: torch's name of the device.
     """
 
-    def __init__(self, config: Kuo2019Config, training: TrainingConfig, sampler: PatchSampler, device: str) -> None:
+    def __init__(
+        self,
+        config: Kuo2019Config,
+        training: TrainingConfig,
+        bank: ExamBank[WindowedExam],
+        validation: ExamBank[WindowedExam],
+        device: str,
+    ) -> None:
         torch.manual_seed(training.seed)
-        self.config, self.training, self.sampler, self.device = config, training, sampler, device
+        self.config, self.training, self.device = config, training, device
+        self.sampler, self.validation = PatchSampler(bank, config, training), validation
         self.rng = np.random.default_rng(training.seed)
         network = PatchFcn(len(config.codes), config.width, config.slices, config.patch_sharpness)
         # Channels last on CUDA only: on the CPU, torch 2.13 has backward kernels for few channels that write out of
@@ -56,6 +67,16 @@ class Kuo2019Trainer:
         return self.training.stages[self.stage_index]
 
     @property
+    def stage_name(self) -> str:
+        """Name of that stage."""
+        return self.stage.name
+
+    @property
+    def examples_per_step(self) -> int:
+        """Patches."""
+        return self.training.batch_size
+
+    @property
     def is_done(self) -> bool:
         """True when every stage is over."""
         return self.stage_index >= len(self.training.stages)
@@ -70,6 +91,35 @@ class Kuo2019Trainer:
         if self.training.minutes is not None:
             return self.stage_seconds / max(1e-9, 60 * self.training.minutes * self.stage.share)
         return self.epochs_done / self.stage.epochs
+
+    def minutes_left(self) -> float | None:
+        """Of the wall-clock budget; None without one."""
+        if self.training.minutes is None:
+            return None
+        shares = sum(stage.share for stage in self.training.stages[self.stage_index :])
+        return self.training.minutes * shares - self.stage_seconds / 60
+
+    def take_new_exams(self) -> int:
+        """Take up the training exams that came since; returns how many there are now."""
+        if self.sampler.bank.refresh():
+            self.sampler.refresh()
+        return len(self.sampler.bank)
+
+    def validate(self, exams: int) -> dict[str, float | None] | None:
+        """Pixel Dice and exam AUC on the first validation exams; None while they are not all there."""
+        self.validation.refresh()
+        if len(self.validation) < exams:
+            return None
+        chosen = self.validation.exams[:exams]
+        result = validate(self.kept_network(), chosen, self.config, bfloat16=self.training.bfloat16)
+        figures: dict[str, float | None] = {"merit": round(result.merit(), 4)}
+        for name, values in (("dice", result.summary()["dice"]), ("auc", result.summary()["auc"])):
+            figures |= {f"{name}_{code}": value for code, value in values.items()}
+        return figures
+
+    def kept_weights(self) -> dict[str, Tensor]:
+        """The weights that would ship now."""
+        return self.kept_network().state_dict()
 
     def train_step(self) -> dict[str, float]:
         """One minibatch; returns its losses. Goes on to the next stage when the present one is over."""

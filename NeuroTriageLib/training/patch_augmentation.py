@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .exam_bank import OUTSIDE
 from .kuo2019_recipe import Augmentation
 from .patch_sampler import PatchBatch
+from .windowed_exam import OUTSIDE
 
 
 def augmented(

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..systems.kuo2019_config import Kuo2019Config, neighbour_slabs
-from .exam_bank import OUTSIDE, BankExam, ExamBank
+from .exam_bank import ExamBank
 from .kuo2019_recipe import TrainingConfig
+from .windowed_exam import OUTSIDE, WindowedExam
 
 MARGIN = 1.5  # a crop is this much wider than its patch, so that rotation and zoom find pixels at the corners; ours
 
@@ -46,7 +47,7 @@ class PatchSampler:
         training: gives the shares.
     """
 
-    def __init__(self, bank: ExamBank, config: Kuo2019Config, training: TrainingConfig) -> None:
+    def __init__(self, bank: ExamBank[WindowedExam], config: Kuo2019Config, training: TrainingConfig) -> None:
         self.bank, self.config, self.training = bank, config, training
         self._negative: list[_Slab] = []
         self._positive: list[_Slab] = []
@@ -121,7 +122,9 @@ class PatchSampler:
         row, column = divmod(int(inside[rng.integers(len(inside))]), exam.target_shw.shape[2])
         return self._crop(exam, slab.slab, row, column, self.config.patch_size)
 
-    def _crop(self, exam: BankExam, slab: int, row: int, column: int, patch_size: int) -> tuple[np.ndarray, np.ndarray]:
+    def _crop(
+        self, exam: WindowedExam, slab: int, row: int, column: int, patch_size: int
+    ) -> tuple[np.ndarray, np.ndarray]:
         """(slices, n, n) image and (n, n) target around a pixel of the exam's own crop."""
         size = crop_size(patch_size)
         channels = neighbour_slabs(len(exam.image_shw), self.config.slices)[slab]

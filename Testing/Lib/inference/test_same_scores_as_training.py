@@ -12,7 +12,7 @@ from NeuroTriageLib.inference.predictor import PatchFcnPredictor
 from NeuroTriageLib.systems.kuo2019 import build_network
 from NeuroTriageLib.systems.kuo2019_config import Kuo2019Config, neighbour_slabs
 from NeuroTriageLib.training.dense_validation import answer_exam
-from NeuroTriageLib.training.exam_bank import OUTSIDE, BankExam
+from NeuroTriageLib.training.windowed_exam import OUTSIDE, WindowedExam
 
 CONFIG = Kuo2019Config(width=0.0625, pixel_spacing_mm=3.6, image_size=96, patch_size=24)
 
@@ -22,7 +22,7 @@ def test_validation_and_inference_give_an_exam_the_same_scores():
     brain = np.zeros((6, 60, 50), dtype=bool)
     brain[1:, 4:55, 6:44] = True
     stored = (random.random(brain.shape) * 255).astype(np.uint8) * brain
-    exam = BankExam(stored, np.where(brain, 0, OUTSIDE).astype(np.uint8), (15, 20), 96, {})
+    exam = WindowedExam(stored, np.where(brain, 0, OUTSIDE).astype(np.uint8), (15, 20), 96, {})
     torch.manual_seed(3)
     network = build_network(CONFIG).eval()
     expected = answer_exam(network, exam, CONFIG, bfloat16=False).score

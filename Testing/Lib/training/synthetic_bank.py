@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from NeuroTriageLib.systems.kuo2019_config import Kuo2019Config
-from NeuroTriageLib.training.exam_bank import OUTSIDE, BankExam, ExamBank, exam_path
+from NeuroTriageLib.training.exam_bank import BankExam, ExamBank, exam_path
+from NeuroTriageLib.training.kuo2019_pack import view_of
 from NeuroTriageLib.training.kuo2019_recipe import COMPACT_TRAINING, Stage
+from NeuroTriageLib.training.windowed_exam import WindowedExam
 
 TINY = Kuo2019Config(width=0.05, image_size=64, patch_size=48, pixel_spacing_mm=3.6)
 
@@ -32,13 +34,13 @@ def synthetic_exam(seed: int, *, types: tuple[int, ...], slabs: int = 5, size: i
     rng = np.random.default_rng(seed)
     rows, columns = np.mgrid[:size, :size] - (size - 1) / 2
     brain = np.broadcast_to(rows**2 + columns**2 < (size / 2) ** 2, (slabs, size, size))
-    image = np.where(brain, rng.normal(60, 8, brain.shape).clip(1, 255), 0).astype(np.uint8)
-    target = np.where(brain, 0, OUTSIDE).astype(np.uint8)
+    hu = np.where(brain, rng.normal(13, 4, brain.shape), -1024).astype(np.int16)
+    label = np.zeros(brain.shape, np.uint8)
     for value in types:
         row, column = rng.integers(12, size - 20, 2)
         square = slabs // 2, slice(row, row + 8), slice(column, column + 8)
-        image[square], target[square] = 110 + 25 * value, value
-    return BankExam(image, target, (8, 8), 64, {"seed": seed, "types": list(types)})
+        hu[square], label[square] = 40 + 14 * value, value
+    return BankExam(hu, brain, label, (8, 8), 64, {"seed": seed, "types": list(types)})
 
 
 def write_bank(folder: Path, exams: int) -> Path:
@@ -51,8 +53,8 @@ def write_bank(folder: Path, exams: int) -> Path:
     return folder
 
 
-def loaded(folder: Path) -> ExamBank:
-    """The bank of a folder with all its exams."""
-    bank = ExamBank(folder)
+def loaded(folder: Path) -> ExamBank[WindowedExam]:
+    """The bank of a folder with all its exams, as PatchFCN sees them."""
+    bank = ExamBank(folder, view_of(TINY))
     bank.refresh()
     return bank

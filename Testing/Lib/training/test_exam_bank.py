@@ -10,8 +10,10 @@ from NeuroTriageLib.preprocessing.network_grid import prepare
 from NeuroTriageLib.simulation.phantom import phantom_head_ct
 from NeuroTriageLib.systems.kuo2019_config import COMPACT
 from NeuroTriageLib.training import exam_producer
-from NeuroTriageLib.training.exam_bank import OUTSIDE, BankExam, exam_path
+from NeuroTriageLib.training.exam_bank import HEAD_HU, BankExam, exam_path
 from NeuroTriageLib.training.exam_producer import ProductionPlan, label_maps
+from NeuroTriageLib.training.kuo2019_pack import view_of
+from NeuroTriageLib.training.windowed_exam import OUTSIDE
 
 CONFIG = dataclasses.replace(COMPACT, image_size=224)
 
@@ -29,16 +31,30 @@ def test_training_and_inference_see_the_same_tensor(phantom, tmp_path):
     volume, label = phantom
     inference = prepare(volume, CONFIG)
     BankExam.from_prepared(prepare(volume, CONFIG), label, {}).save(exam_path(tmp_path, 0))
-    image, target = BankExam.load(exam_path(tmp_path, 0)).whole()
-    assert np.abs(image - inference.image_shw).max() <= 0.5 / 255 + 1e-6  # the bank keeps 8 bits
+    exam = BankExam.load(exam_path(tmp_path, 0))
+    image, target = view_of(CONFIG)(exam).whole()
+    window = CONFIG.window_hu[1] - CONFIG.window_hu[0]
+    assert np.abs(image - inference.image_shw).max() <= 0.5 / 255 + 0.5 / window + 1e-6  # 8 bits of whole HU
     assert np.array_equal(target != OUTSIDE, inference.brain_shw)
     assert np.array_equal(target == 2, (inference.labels_from_source(label) == 2) & inference.brain_shw)
     assert (target == 2).sum() > 100
 
 
-def test_the_bank_keeps_only_the_intracranial_box(phantom):
+def test_the_bank_keeps_the_whole_head_in_hounsfield_units(phantom):
     volume, label = phantom
-    exam = BankExam.from_prepared(prepare(volume, CONFIG), label, {"seed": 3})
+    inference = prepare(volume, CONFIG)
+    exam = BankExam.from_prepared(inference, label, {"seed": 3})
+    hu, brain, labels = exam.whole()
+    head = inference.hu_shw > HEAD_HU
+    assert np.abs(hu - inference.hu_shw)[head].max() <= 0.5 and (hu[~head] <= HEAD_HU + 0.5).all()
+    assert np.array_equal(brain, inference.brain_shw)
+    assert np.array_equal(labels, inference.labels_from_source(label))
+    assert exam.truth == {"seed": 3} and exam.image_size == 224 and exam.hu_shw.shape[1] < 224
+
+
+def test_a_windowed_exam_keeps_only_the_intracranial_box(phantom):
+    volume, label = phantom
+    exam = view_of(CONFIG)(BankExam.from_prepared(prepare(volume, CONFIG), label, {"seed": 3}))
     inside = exam.target_shw != OUTSIDE
     assert all(inside.any(axis=axes)[[0, -1]].all() for axes in ((0, 2), (0, 1)))
     assert exam.truth == {"seed": 3} and exam.image_size == 224

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from NeuroTriageLib.training.exam_bank import OUTSIDE
 from NeuroTriageLib.training.kuo2019_losses import patch_loss, patch_targets, pixel_loss
+from NeuroTriageLib.training.windowed_exam import OUTSIDE
 
 
 def test_positive_pixels_weigh_three_times_as_much():

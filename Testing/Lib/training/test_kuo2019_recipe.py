@@ -1,12 +1,11 @@
-"""The recipe's numbers are the paper's, and a user's budget replaces the compact one."""
+"""The recipe's numbers are the paper's; wrong options are refused."""
 
-import dataclasses
 
 import pytest
 
 from NeuroTriageLib.core.errors import ConfigError
 from NeuroTriageLib.training.kuo2019_recipe import COMPACT_TRAINING, PUBLISHED_TRAINING
-from NeuroTriageLib.training.kuo2019_training import TrainOptions, training_device
+from NeuroTriageLib.training.training_run import TrainOptions, training_device
 
 
 def test_the_default_recipe_has_the_papers_numbers():
@@ -36,15 +35,10 @@ def test_the_shares_of_the_time_add_up():
         assert sum(stage.share for stage in recipe.stages) == pytest.approx(1)
 
 
-def test_minutes_replace_the_recipes_budget(tmp_path):
-    options = TrainOptions(tmp_path, tmp_path, minutes=12)
-    assert options.settings()[1] == dataclasses.replace(COMPACT_TRAINING, minutes=12)
-
-
 @pytest.mark.parametrize("wrong", [{"variant": "huge"}, {"minutes": 0}, {"minutes": float("nan")}])
 def test_wrong_options_are_refused(tmp_path, wrong):
     with pytest.raises(ConfigError):
-        TrainOptions(tmp_path, tmp_path, **wrong).settings()
+        TrainOptions(tmp_path, tmp_path, **wrong)
 
 
 def test_an_unknown_device_is_refused():

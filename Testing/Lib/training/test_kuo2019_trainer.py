@@ -7,7 +7,6 @@ import torch
 from NeuroTriageLib.core.errors import InputError
 from NeuroTriageLib.training.checkpoint import load_checkpoint, save_checkpoint
 from NeuroTriageLib.training.kuo2019_trainer import MOST_SKIPPED, Kuo2019Trainer
-from NeuroTriageLib.training.patch_sampler import PatchSampler
 from Testing.Lib.training.synthetic_bank import TINY, TINY_TRAINING, loaded, write_bank
 
 
@@ -17,7 +16,7 @@ def bank(tmp_path_factory):
 
 
 def trainer_on(bank):
-    return Kuo2019Trainer(TINY, TINY_TRAINING, PatchSampler(bank, TINY, TINY_TRAINING), "cpu")
+    return Kuo2019Trainer(TINY, TINY_TRAINING, bank, bank, "cpu")
 
 
 def test_a_run_that_was_killed_goes_on_as_if_nothing_had_happened(bank, tmp_path):

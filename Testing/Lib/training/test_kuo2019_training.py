@@ -16,7 +16,8 @@ from NeuroTriageLib.training.calibration import calibrated
 from NeuroTriageLib.training.checkpoint import load_checkpoint
 from NeuroTriageLib.training.dense_validation import validate
 from NeuroTriageLib.training.kuo2019_pack import export_pack, kept_network
-from NeuroTriageLib.training.kuo2019_training import TrainOptions, train_kuo2019
+from NeuroTriageLib.training.kuo2019_training import train_kuo2019
+from NeuroTriageLib.training.training_run import TrainOptions
 from Testing.Lib.training.synthetic_bank import TINY, TINY_TRAINING, loaded, write_bank
 
 EXAMS = 10
@@ -48,7 +49,7 @@ def test_a_run_ends_in_a_pack_that_can_be_loaded(finished):
 def test_progress_names_stage_step_losses_and_speed(finished):
     lines = finished[2]
     assert any(
-        line.startswith("joint step ") and "pixel loss" in line and "patch loss" in line and "patches/s" in line
+        line.startswith("joint step ") and "pixel loss" in line and "patch loss" in line and "/s  " in line
         for line in lines
     )
     assert any(line.startswith("validation at step ") and "dice_any" in line for line in lines)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from NeuroTriageLib.training.exam_bank import OUTSIDE
 from NeuroTriageLib.training.kuo2019_recipe import PUBLISHED_TRAINING, Augmentation
 from NeuroTriageLib.training.patch_augmentation import augmented
 from NeuroTriageLib.training.patch_sampler import PatchBatch, PatchSampler, crop_size
+from NeuroTriageLib.training.windowed_exam import OUTSIDE
 from Testing.Lib.training.synthetic_bank import TINY, TINY_TRAINING, loaded, synthetic_exam, write_bank
 
 UNCHANGED = Augmentation(

@@ -16,12 +16,16 @@ def pixel_loss(logits: Tensor, target: Tensor, positive_weight: float) -> Tensor
     Args:
         logits: (b, 1 + N, h, w).
         target: (b, h, w) labels; OUTSIDE (beyond the brain) counts as background.
-        positive_weight: weight of pixels with a label; background has 1. The mean is over the weights.
+        positive_weight: weight of pixels with a label; background has 1.
+
+    Returns:
+        (b,) each image's weighted sum, divided by the weights of an image of the batch on average: the mean of the
+        result is the mean over all weights.
     """
     label = target.masked_fill(target == OUTSIDE, 0)
     each = F.cross_entropy(logits.float(), label, reduction="none")
     weight = torch.where(label > 0, positive_weight, 1.0)
-    return (each * weight).sum() / weight.sum()
+    return (each * weight).sum(dim=(1, 2)) / (weight.sum() / len(weight))
 
 
 def patch_targets(target: Tensor, types: int, minimum_pixels: int, window: int, stride: int) -> Tensor:
@@ -41,7 +45,7 @@ def patch_targets(target: Tensor, types: int, minimum_pixels: int, window: int, 
 
 
 def patch_loss(patch: Tensor, targets: Tensor, window: int, stride: int, sharpness: float = 0.0) -> Tensor:
-    """Mean over windows and classes of the two-way cross-entropy (Kuo 2019: the classes are independent), in float32.
+    """(b,) mean over windows and classes of the two-way cross-entropy (Kuo 2019: independent classes), in float32.
 
     Args:
         patch: (b, 1 + N, 2, h, w), the branch's map before pooling.
@@ -50,4 +54,4 @@ def patch_loss(patch: Tensor, targets: Tensor, window: int, stride: int, sharpne
         sharpness: of the pooling, see window_logits.
     """
     logits = window_logits(patch.float(), window, stride, sharpness)  # (b, 1 + N, 2, windows_j, windows_i)
-    return F.cross_entropy(logits.transpose(1, 2), targets)
+    return F.cross_entropy(logits.transpose(1, 2), targets, reduction="none").mean(dim=(1, 2, 3))

@@ -127,11 +127,12 @@ class Kuo2019Trainer:
         rate = self.training.learning_rate(self.stage, self.fraction(), self.epochs_done)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        image, target = self._batch()
+        slabs, image, target = self._batch()
         losses = self._losses(image.to(memory_format=self.layout), target)
-        total = sum(losses.values())
+        each = torch.stack(list(losses.values())).sum(dim=0)
         self.optimizer.zero_grad(set_to_none=True)
-        total.backward()  # type: ignore[union-attr]
+        each.mean().backward()  # type: ignore[no-untyped-call]
+        self.sampler.remember(slabs, each.detach().cpu().numpy())
         norm = nn.utils.clip_grad_norm_(self._trained_parameters(), LARGEST_GRADIENT)
         if torch.isfinite(norm):
             self.optimizer.step()
@@ -141,7 +142,7 @@ class Kuo2019Trainer:
         self.step += 1
         self.stage_step += 1
         self._update_average()
-        values = {name: float(loss.detach()) for name, loss in losses.items()}
+        values = {name: float(loss.detach().mean()) for name, loss in losses.items()}
         self.stage_seconds += time.monotonic() - started
         if self.fraction() >= 1.0:
             self.next_stage()
@@ -168,30 +169,37 @@ class Kuo2019Trainer:
         """The network whose weights are kept: the running mean, or the last one without averaging."""
         return self.average if self.training.average_decay > 0 else self.network
 
-    def _batch(self) -> tuple[Tensor, Tensor]:
-        """Patches, or now and then whole images, augmented."""
+    def _batch(self) -> tuple[np.ndarray, Tensor, Tensor]:
+        """Patches, or now and then whole images, augmented; first the numbers of their slabs."""
         whole = self.training.whole_share > 0 and self.rng.random() < self.training.whole_share
         batch = self.sampler.draw_whole(self.rng) if whole else self.sampler.draw(self.rng)
-        size = self.config.image_size if whole else self.config.patch_size
+        size = self.sampler.whole_size if whole else (self.config.patch_size, self.config.patch_size)
         window_hu = self.config.window_hu[1] - self.config.window_hu[0]
-        return augmented(batch, size, self.training.augmentation, window_hu, self.rng, self.device)
+        return batch.slabs, *augmented(batch, size, self.training.augmentation, window_hu, self.rng, self.device)
 
     def _losses(self, image: Tensor, target: Tensor) -> dict[str, Tensor]:
-        """The losses of the present stage, in float32."""
-        types = len(self.config.codes)
+        """The losses of the present stage for each image of the batch, in float32."""
         with torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=self.training.bfloat16):
             output = self.network(image)
         losses: dict[str, Tensor] = {}
         if self.stage.name != "patch":
             losses["pixel_loss"] = pixel_loss(output.pixel, target, self.training.positive_pixel_weight)
         if self.stage.name != "segmentation":
-            window, stride = self.config.patch_size, self.config.patch_stride
-            wanted = patch_targets(target, types, self.training.minimum_patch_pixels, window, stride)
-            cells, step = window // OUTPUT_STRIDE, stride // OUTPUT_STRIDE
-            losses["patch_loss"] = patch_loss(output.patch, wanted, cells, step, self.config.patch_sharpness)
+            losses["patch_loss"] = self._patch_loss(output.patch, target)
             if self.stage.name == "joint":
                 losses["patch_loss"] = losses["patch_loss"] * self.training.patch_loss_weight
         return losses
+
+    def _patch_loss(self, patch: Tensor, target: Tensor) -> Tensor:
+        """(b,) mean over the sizes of windows, of which the patch's own is one."""
+        total = torch.zeros(len(patch), device=patch.device)
+        sizes = (self.config.patch_size, *self.training.patch_windows)
+        for window in sizes:
+            stride = self.config.patch_stride if window == self.config.patch_size else OUTPUT_STRIDE
+            wanted = patch_targets(target, len(self.config.codes), self.training.minimum_patch_pixels, window, stride)
+            cells, step = window // OUTPUT_STRIDE, stride // OUTPUT_STRIDE
+            total = total + patch_loss(patch, wanted, cells, step, self.config.patch_sharpness)
+        return total / len(sizes)
 
     def _start_stage(self) -> torch.optim.Optimizer:
         """Freeze what the stage does not train, and give it an optimizer of its own."""
@@ -230,6 +238,7 @@ class Kuo2019Trainer:
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "generator": generator_state(self.rng),
+            "last_losses": torch.from_numpy(self.sampler.last_losses),
             "torch_rng": torch.get_rng_state(),
             "step": self.step,
             "stage_index": self.stage_index,
@@ -246,5 +255,6 @@ class Kuo2019Trainer:
         if not self.is_done:
             self.optimizer = self._start_stage()
             self.optimizer.load_state_dict(state["optimizer"])
+        self.sampler.recall(state["last_losses"].numpy())
         restore_generator(self.rng, state["generator"])
         torch.set_rng_state(state["torch_rng"])

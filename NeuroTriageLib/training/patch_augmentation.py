@@ -15,9 +15,14 @@ from .windowed_exam import OUTSIDE
 
 
 def augmented(
-    batch: PatchBatch, size: int, settings: Augmentation | None, window_hu: float, rng: np.random.Generator, device: str
+    batch: PatchBatch,
+    size: tuple[int, int],
+    settings: Augmentation | None,
+    window_hu: float,
+    rng: np.random.Generator,
+    device: str,
 ) -> tuple[Tensor, Tensor]:
-    """(b, slices, size, size) float32 image 0-1 and (b, size, size) int64 target (labels or OUTSIDE) of crops.
+    """(b, slices, *size) float32 image 0-1 and (b, *size) int64 target (labels or OUTSIDE) of crops.
 
     Without settings the crops' centres are cut out unchanged. window_hu is how many HU the range 0-1 stands for.
     """
@@ -26,7 +31,7 @@ def augmented(
     if settings is None:
         return _center(image, size), _center(target, size).long()
     image = _changed_intensity(image, settings, window_hu, rng)
-    grid = _cut(len(image), image.shape[-1], size, settings, rng).to(device)
+    grid = _cut(len(image), (image.shape[-2], image.shape[-1]), size, settings, rng).to(device)
     patch = F.grid_sample(image, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
     # Shifted by one, so that the zeros beyond the crop mean OUTSIDE and 0 (no blood) stays itself.
     shifted = (target.long() + 1) % (OUTSIDE + 1)
@@ -61,18 +66,21 @@ def _column(values: np.ndarray, like: Tensor) -> Tensor:
     return torch.from_numpy(values.astype(np.float32)).to(like.device).view(-1, 1, 1, 1)
 
 
-def _cut(count: int, crop: int, patch: int, settings: Augmentation, rng: np.random.Generator) -> Tensor:
-    """(b, p, p, 2) sampling grid: rotation, zoom and mirroring around the crop's centre."""
+def _cut(
+    count: int, crop: tuple[int, int], patch: tuple[int, int], settings: Augmentation, rng: np.random.Generator
+) -> Tensor:
+    """(b, *patch, 2) sampling grid: rotation, zoom and mirroring around the crop's centre."""
     angle = np.radians(rng.uniform(-settings.rotation_deg, settings.rotation_deg, count))
     zoom = np.exp(rng.uniform(math.log(settings.scale[0]), math.log(settings.scale[1]), count))
     mirror = np.where(rng.random(count) < settings.mirror, -1.0, 1.0)
-    scale = patch / crop / zoom
-    matrix = np.zeros((count, 2, 3), np.float32)
-    matrix[:, 0, 0], matrix[:, 0, 1] = scale * np.cos(angle) * mirror, -scale * np.sin(angle)
-    matrix[:, 1, 0], matrix[:, 1, 1] = scale * np.sin(angle) * mirror, scale * np.cos(angle)
-    return F.affine_grid(torch.from_numpy(matrix), [count, 1, patch, patch], align_corners=False)
+    (rows, columns), (crop_rows, crop_columns) = patch, crop
+    matrix = np.zeros((count, 2, 3), np.float32)  # from -1..1 on the patch to -1..1 on the crop; x first
+    matrix[:, 0, 0], matrix[:, 0, 1] = columns * np.cos(angle) * mirror, -rows * np.sin(angle)
+    matrix[:, 1, 0], matrix[:, 1, 1] = columns * np.sin(angle) * mirror, rows * np.cos(angle)
+    matrix[:, :, :2] /= (zoom[:, None] * np.array([crop_columns, crop_rows]))[:, :, None]
+    return F.affine_grid(torch.from_numpy(matrix), [count, 1, rows, columns], align_corners=False)
 
 
-def _center(array: Tensor, size: int) -> Tensor:
-    start = (array.shape[-1] - size) // 2
-    return array[..., start : start + size, start : start + size]
+def _center(array: Tensor, size: tuple[int, int]) -> Tensor:
+    top, left = ((have - want) // 2 for have, want in zip(array.shape[-2:], size, strict=True))
+    return array[..., top : top + size[0], left : left + size[1]]

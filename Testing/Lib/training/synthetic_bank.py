@@ -24,6 +24,8 @@ TINY_TRAINING = dataclasses.replace(
         Stage("joint", 1e-3, 1, 0.3),
     ),
     batch_size=8,
+    patch_windows=(24,),
+    whole_size=None,
     minutes=None,
     bfloat16=False,
 )

@@ -12,7 +12,7 @@ def test_positive_pixels_weigh_three_times_as_much():
     logits[0, 0, 0, 1] = 4.0  # the second pixel is called background but is blood
     target = torch.tensor([[[0, 3]]])
     each = torch.nn.functional.cross_entropy(logits, target, reduction="none")[0, 0]
-    assert pixel_loss(logits, target, 3.0).item() == pytest.approx(((each[0] + 3 * each[1]) / 4).item())
+    assert pixel_loss(logits, target, 3.0).mean().item() == pytest.approx(((each[0] + 3 * each[1]) / 4).item())
 
 
 def test_pixels_beyond_the_brain_count_as_background():
@@ -52,3 +52,11 @@ def test_patch_classes_are_independent_of_each_other():
     logits = patch.mean(dim=(-2, -1))[0]
     expected = torch.nn.functional.cross_entropy(logits, targets[0, :, 0, 0])
     assert patch_loss(patch, targets, 3, 1).item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_the_pixel_losses_of_a_batch_average_to_the_mean_over_its_weights():
+    torch.manual_seed(0)
+    logits, target = torch.randn(3, 6, 4, 4), torch.randint(0, 6, (3, 4, 4))
+    each = torch.nn.functional.cross_entropy(logits, target, reduction="none")
+    weight = torch.where(target > 0, 3.0, 1.0)
+    assert pixel_loss(logits, target, 3.0).mean().item() == pytest.approx(float((each * weight).sum() / weight.sum()))

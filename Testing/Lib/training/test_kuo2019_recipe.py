@@ -1,6 +1,5 @@
 """The recipe's numbers are the paper's; wrong options are refused."""
 
-
 import pytest
 
 from NeuroTriageLib.core.errors import ConfigError

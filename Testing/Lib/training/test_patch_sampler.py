@@ -16,6 +16,8 @@ UNCHANGED = Augmentation(
     rotation_deg=0.0, scale=(1.0, 1.0), mirror=0.0, offset_hu=0.0, gain=0.0, noise_hu=0.0, blur=0.0, rim_hu=0.0
 )
 
+PATCH = (TINY.patch_size, TINY.patch_size)
+
 
 @pytest.fixture(scope="module")
 def bank(tmp_path_factory):
@@ -44,8 +46,9 @@ def test_balanced_positive_patches_show_each_type_equally_often(tmp_path):
 def test_neighbouring_slabs_are_the_channels_and_the_edge_is_repeated(bank):
     exam = bank.exams[0]
     sampler = PatchSampler(bank, TINY, TINY_TRAINING)
-    image, _ = sampler._crop(exam, 0, 24, 24, TINY.patch_size)
-    edge = (crop_size(TINY.patch_size) - 48) // 2
+    first = next(slab for slab in sampler._negative if (slab.exam, slab.slab) == (0, 0))
+    image, _ = sampler._crop(first, 24, 24, PATCH)
+    edge = (crop_size(PATCH)[0] - 48) // 2
     inside = slice(edge, edge + 48)
     assert np.array_equal(image[:, inside, inside], exam.image_shw[[0, 0, 1]])
 
@@ -63,15 +66,15 @@ def test_an_epoch_has_a_patch_for_every_slab_and_a_grown_bank_is_taken_up(bank, 
 def test_augmentation_without_change_is_the_centre_of_the_crop(bank):
     sampler = PatchSampler(bank, TINY, TINY_TRAINING)
     batch = sampler.draw(np.random.default_rng(1))
-    plain = augmented(batch, TINY.patch_size, None, 140.0, np.random.default_rng(0), "cpu")
-    same = augmented(batch, TINY.patch_size, UNCHANGED, 140.0, np.random.default_rng(0), "cpu")
+    plain = augmented(batch, PATCH, None, 140.0, np.random.default_rng(0), "cpu")
+    same = augmented(batch, PATCH, UNCHANGED, 140.0, np.random.default_rng(0), "cpu")
     assert torch.allclose(plain[0], same[0], atol=1e-4) and torch.equal(plain[1], same[1])
 
 
 def test_augmented_labels_move_with_the_image_and_the_outside_stays_black(bank):
     sampler = PatchSampler(bank, TINY, dataclasses.replace(TINY_TRAINING, positive_share=1.0, batch_size=16))
     rng = np.random.default_rng(2)
-    image, target = augmented(sampler.draw(rng), TINY.patch_size, Augmentation(), 140.0, rng, "cpu")
+    image, target = augmented(sampler.draw(rng), PATCH, Augmentation(), 140.0, rng, "cpu")
     blood, brain, outside = (target > 0) & (target != OUTSIDE), target == 0, target == OUTSIDE
     middle = image[:, 1]
     assert middle[blood].mean() > middle[brain].mean() + 0.15
@@ -80,13 +83,39 @@ def test_augmented_labels_move_with_the_image_and_the_outside_stays_black(bank):
 
 
 def test_the_glow_brightens_tissue_beside_bone_and_not_the_middle():
-    size = crop_size(TINY.patch_size)
+    size = crop_size(PATCH)[0]
     rows, columns = np.mgrid[:size, :size] - (size - 1) / 2
     radius = np.hypot(rows, columns)
     image = np.where(radius < 30, 60, 0).astype(np.uint8)
-    batch = PatchBatch(np.tile(image, (24, 3, 1, 1)), np.zeros((24, size, size), np.uint8), np.zeros(24, bool))
+    crops = np.tile(image, (24, 3, 1, 1))
+    batch = PatchBatch(crops, np.zeros((24, size, size), np.uint8), np.zeros(24, bool), np.zeros(24, int))
     settings = dataclasses.replace(UNCHANGED, rim_hu=30.0)
-    glowing, _ = augmented(batch, size, settings, 140.0, np.random.default_rng(0), "cpu")
+    glowing, _ = augmented(batch, (size, size), settings, 140.0, np.random.default_rng(0), "cpu")
     mean = glowing.mean(dim=(0, 1)).numpy()
     assert mean[(radius > 26) & (radius < 29)].mean() > mean[radius < 8].mean() + 0.01
     assert mean[radius < 8].mean() == pytest.approx(60 / 255, abs=0.002)
+
+
+def test_of_several_candidates_the_hardest_is_drawn_and_unseen_slabs_come_first(bank):
+    recipe = dataclasses.replace(TINY_TRAINING, candidates=200, positive_share=0.0, batch_size=4)
+    sampler, rng = PatchSampler(bank, TINY, recipe), np.random.default_rng(0)
+    unseen = sampler._negative[3]
+    numbers = np.array([slab.number for slab in sampler._negative if slab is not unseen])
+    sampler.remember(numbers, np.linspace(0.1, 0.9, len(numbers)))
+    assert set(sampler.draw(rng).slabs) == {unseen.number}
+    sampler.remember(np.array([unseen.number]), np.array([0.2]))
+    assert set(sampler.draw(rng).slabs) == {numbers[-1]}
+
+
+def test_whole_images_may_be_cut_to_a_box_that_is_not_square(bank):
+    recipe = dataclasses.replace(TINY_TRAINING, whole_size=(56, 40), batch_size=8)
+    sampler, rng = PatchSampler(bank, TINY, recipe), np.random.default_rng(0)
+    batch = sampler.draw_whole(rng)
+    image, target = augmented(batch, sampler.whole_size, UNCHANGED, 140.0, rng, "cpu")
+    plain, _ = augmented(batch, sampler.whole_size, None, 140.0, rng, "cpu")
+    assert image.shape[2:] == target.shape[1:] == (56, 40)
+    assert torch.allclose(image, plain, atol=1e-4)
+    whole, _ = bank.exams[0].whole()
+    number = int(np.flatnonzero(batch.slabs < 5)[0]) if (batch.slabs < 5).any() else None
+    if number is not None:
+        assert np.allclose(plain[number, 1], whole[batch.slabs[number], 4:60, 12:52], atol=1e-6)

@@ -1,4 +1,4 @@
-"""Samples the painted head at the slices: pose, elastic warp, mass effect, and the mean over each slice's thickness."""
+"""Samples the painted head at the slices: pose, deformation, motion, and the mean over each slice's profile."""
 
 from __future__ import annotations
 
@@ -8,28 +8,34 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from .anatomy import DISTANCE_STEP_MM
 from .canvas import HeadCanvas
+from .mass_effect import Deformation, deform
 from .stack import Pose, Stack
 
 SUB_PLANE_MM = 1.3  # distance between the planes that a slice is averaged from; the maps' voxels are 1 mm (ours)
-WARP_NODE_MM = 28.0
-DISPLACEMENT_NODE_MM = 4.0
 COORDINATE_STEP = 8  # pixels between exactly computed coordinates; between them they are interpolated
 PIXELS_AT_ONCE = 2_000_000
 
 
 @dataclass(frozen=True)
 class Acquired:
-    """Mean Hounsfield units and blood fractions of every voxel of the stack, on the canvas's device."""
+    """Mean Hounsfield units and blood fractions of every voxel of the stack, and how the head was deformed.
+
+    Args:
+        hu: (K, J, I) on the canvas's device.
+        blood: fraction of each voxel, by type.
+        deformation: where each place of the map was fetched from.
+    """
 
     hu: torch.Tensor
     blood: dict[str, torch.Tensor]
+    deformation: Deformation
 
 
 def acquire(canvas: HeadCanvas, pose: Pose, stack: Stack, warp_mm: float) -> Acquired:
     """The canvas resampled once, directly at the slices' voxel centres, averaged over the slice thickness."""
-    displacement = _displacement(canvas, warp_mm)
+    deformation = deform(canvas, warp_mm)
+    displacement = deformation.total
     codes = list(canvas.blood)
     layers = torch.stack([canvas.hu, *(canvas.blood[code] for code in codes)])[None]
     bleeding = _bleeding_box(canvas)
@@ -37,29 +43,39 @@ def acquire(canvas: HeadCanvas, pose: Pose, stack: Stack, warp_mm: float) -> Acq
     window = _head_window(canvas, pose, stack)
     out = torch.zeros((1 + len(codes), count, height, width), device=canvas.device)
     out[0] = -1000.0
-    per_pass = max(1, PIXELS_AT_ONCE // ((window[0].stop - window[0].start) * (window[1].stop - window[1].start)))
-    for k, offsets in enumerate(_sub_planes(stack)):
+    size = (window[0].stop - window[0].start, window[1].stop - window[1].start)
+    per_pass = max(1, PIXELS_AT_ONCE // (size[0] * size[1]))
+    for k, (offsets, weights) in enumerate(_sub_planes(stack)):
         for at in range(0, len(offsets), per_pass):
             nodes = _coordinates(pose, stack, displacement, canvas.shape, k, offsets[at : at + per_pass], window)
             # Slices that no blood lies near need the Hounsfield units only.
             source = layers if _meets(nodes, bleeding) else layers[:, :1]
-            size = (window[0].stop - window[0].start, window[1].stop - window[1].start)
             fine = F.interpolate(nodes, size=size, mode="bilinear", align_corners=True).permute(0, 2, 3, 1)
             part = F.grid_sample(source, fine[None], mode="bilinear", padding_mode="border", align_corners=True)
-            part = part[0].sum(1) / len(offsets)
+            share = torch.tensor(weights[at : at + per_pass], dtype=torch.float32, device=canvas.device)
+            part = torch.einsum("cpji,p->cji", part[0], share)
             if at == 0:
                 out[: len(part), k, window[0], window[1]] = part
             else:
                 out[: len(part), k, window[0], window[1]] += part
-    return Acquired(hu=out[0], blood={code: out[1 + n] for n, code in enumerate(codes)})
+    return Acquired(out[0], {code: out[1 + n] for n, code in enumerate(codes)}, deformation)
 
 
-def _sub_planes(stack: Stack) -> list[np.ndarray]:
-    """For each slice, the offsets in mm across the planes at which it is sampled."""
+def _sub_planes(stack: Stack) -> list[tuple[np.ndarray, np.ndarray]]:
+    """For each slice, the offsets in mm across the planes at which it is sampled, and the weight of each.
+
+    The profile is a trapezoid: flat in the middle, falling over flank * thickness round its half width.
+    """
     out = []
     for thickness in stack.thicknesses_mm:
-        count = int(np.clip(np.ceil(thickness / SUB_PLANE_MM - 0.2), 1, 8))
-        out.append((np.arange(count) + 0.5) / count * thickness - thickness / 2.0)
+        width = thickness * (1.0 + stack.flank)
+        count = int(np.clip(np.ceil(width / SUB_PLANE_MM - 0.2), 1, 10))
+        offsets = (np.arange(count) + 0.5) / count * width - width / 2.0
+        weights = np.ones(count)
+        if stack.flank > 0.0:
+            fall = stack.flank * thickness
+            weights = np.clip(0.5 + (thickness / 2.0 - np.abs(offsets)) / fall, 0.02, 1.0)
+        out.append((offsets, weights / weights.sum()))
     return out
 
 
@@ -115,6 +131,7 @@ def _coordinates(
     nodes_j, nodes_i = (np.linspace(w.start, w.stop - 1, max(2, (w.stop - w.start) // COORDINATE_STEP)) for w in window)
     lps = (
         grid.origins_lps_mm[k]
+        - stack.moves_lps_mm[k]
         + offsets_mm[:, None, None, None] * grid.normal
         + nodes_j[None, :, None, None] * grid.spacing_j_mm * grid.direction_j
         + nodes_i[None, None, :, None] * grid.spacing_i_mm * grid.direction_i
@@ -123,40 +140,3 @@ def _coordinates(
     place = torch.from_numpy((pose.to_map(lps) / size * 2.0 - 1.0).astype(np.float32)).to(device)
     moved = F.grid_sample(displacement, place[None], mode="bilinear", padding_mode="border", align_corners=True)
     return place.permute(0, 3, 1, 2) + moved[0].permute(1, 0, 2, 3)
-
-
-def _displacement(canvas: HeadCanvas, warp_mm: float) -> torch.Tensor:
-    """(1, 3, k, j, i) where to fetch each place from, relative to it, in grid_sample units (i, j, k).
-
-    A smooth random warp, plus the mass effect of swellings and shifts. Mass effect fades out towards the skull.
-    """
-    nodes = [max(2, round(n / DISPLACEMENT_NODE_MM)) for n in canvas.shape]
-    field = torch.stack([warp_mm * canvas.noise(tuple(nodes), WARP_NODE_MM / DISPLACEMENT_NODE_MM) for _ in range(3)])
-    axes = [torch.linspace(0, n - 1, m, device=canvas.device) for n, m in zip(canvas.shape, nodes, strict=True)]
-    place = torch.stack(torch.meshgrid(*axes, indexing="ij"))  # (3, k, j, i) in k, j, i
-    index = [axis.round().long() for axis in axes]
-    depth = canvas.depth[index[0]][:, index[1]][:, :, index[2]].float() * DISTANCE_STEP_MM
-    ramp = (depth / 16.0).clamp(0.0, 1.0)
-    for swelling in canvas.swellings:
-        field = field + ramp * _swelling_field(place, swelling.center_kji, swelling.from_mm, swelling.to_mm)
-    for shift in canvas.shifts:
-        away = place - _column(shift.center_kji, place)
-        near = torch.exp(-(away**2).sum(0) / (2.0 * shift.reach_mm**2))
-        field = field - ramp * near * shift.amount_mm * _column(shift.direction_kji, place)
-    scale = torch.tensor([2.0 / (n - 1) for n in canvas.shape], device=canvas.device)
-    return (field * scale[:, None, None, None]).flip(0)[None]
-
-
-def _swelling_field(place: torch.Tensor, center: np.ndarray, from_mm: float, to_mm: float) -> torch.Tensor:
-    """Magnify the ball round a centre; what lies outside is pressed together over about 25 mm."""
-    away = place - _column(center, place)
-    radius = (away**2).sum(0).sqrt().clamp(min=0.5)
-    gain = to_mm - from_mm
-    fetched = torch.where(
-        radius < to_mm, radius * (from_mm / to_mm), radius - gain * torch.exp(-(radius - to_mm) / 25.0)
-    )
-    return away / radius * (fetched - radius)
-
-
-def _column(vector: np.ndarray, like: torch.Tensor) -> torch.Tensor:
-    return torch.tensor(vector, dtype=torch.float32, device=like.device)[:, None, None, None]

@@ -16,7 +16,7 @@ from .anatomy_fields import derive_fields
 DISTANCE_STEP_MM = 0.25
 """Distances are kept in bytes, in steps of a quarter millimetre: 0-63.75 mm, signed -32 to 31.5 mm."""
 
-CACHE_VERSION = 4
+CACHE_VERSION = 5
 
 
 @dataclass(frozen=True, eq=False)

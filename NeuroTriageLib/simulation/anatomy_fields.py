@@ -27,6 +27,7 @@ NO_SHEET = 127
 MARGIN_MM = 8  # air kept around the head
 BELOW_BRAIN_MM = 25  # neck kept below the lowest cerebellum
 MAX_POINTS = 4000
+SHEET_MM = 17.0  # distances to falx and tentorium are known this far
 
 
 def derive_fields(labels: np.ndarray) -> dict[str, Any]:
@@ -170,13 +171,14 @@ def _falx(
     left: np.ndarray, right: np.ndarray, depth: np.ndarray, space: np.ndarray, labels: np.ndarray, thalamus_z: float
 ) -> np.ndarray:
     """The sheet half-way between the hemispheres, narrow in front and broad behind, free above the callosum."""
-    signed = (left - right) / 2.0
+    # The facing gyri of label maps interlock; the falx is a taut membrane, so the sheet is smoothed.
+    signed = _gaussian(np.clip((left - right) / 2.0, -SHEET_MM, SHEET_MM), 4.0)
     rows = np.flatnonzero(space.any((0, 2)))
     share = np.clip((np.arange(space.shape[1]) - rows[0]) / max(1, rows[-1] - rows[0]), 0, 1)
     breadth = (18.0 + 26.0 * share)[None, :, None]
     low = (thalamus_z - 14.0 + 12.0 * share)[None, :, None]
     k = np.arange(space.shape[0])[:, None, None]
-    near = space & (np.minimum(-left, -right) < 10) & (depth < breadth) & (k > low) & (np.abs(signed) < 16)
+    near = space & (np.minimum(-left, -right) < 10) & (depth < breadth) & (k > low) & (np.abs(signed) < SHEET_MM - 1.0)
     # The callosum, septum and third ventricle lie in the midline too, without a falx.
     near &= signed_distance_mm(np.isin(labels, (*LATERAL_VENTRICLES, 14))) < -7.0
     return np.where(near, np.clip(np.round(signed / STEP_MM), -126, 126), NO_SHEET).astype(np.int8)
@@ -184,8 +186,8 @@ def _falx(
 
 def _tentorium(cerebrum: np.ndarray, cerebellum: np.ndarray, stem: np.ndarray, space: np.ndarray) -> np.ndarray:
     """The sheet half-way between cerebrum and cerebellum, open round the brain stem."""
-    signed = (cerebrum - cerebellum) / 2.0
-    near = space & (np.abs(signed) < 16) & (np.minimum(-cerebrum, -cerebellum) < 10) & (stem < -9)
+    signed = _gaussian(np.clip((cerebrum - cerebellum) / 2.0, -SHEET_MM, SHEET_MM), 2.0)
+    near = space & (np.abs(signed) < SHEET_MM - 1.0) & (np.minimum(-cerebrum, -cerebellum) < 10) & (stem < -9)
     return np.where(near, np.clip(np.round(signed / STEP_MM), -126, 126), NO_SHEET).astype(np.int8)
 
 

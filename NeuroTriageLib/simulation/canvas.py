@@ -18,6 +18,14 @@ Region = Box | Voxels
 """A part of the grid: a box, or a list of voxels (their k, j and i)."""
 
 
+VISIBLE_HU = 8.0
+"""A change of this many Hounsfield units can be seen in a brain window (ours)."""
+
+
+SHIFT_RAMP_MM = 30.0
+"""A Shift grows from nothing at the inner table to all of it at this depth (ours)."""
+
+
 @dataclass(frozen=True)
 class Swelling:
     """A lesion that takes room: what lay within from_mm of the centre lies within to_mm afterwards."""
@@ -35,6 +43,16 @@ class Shift:
     direction_kji: np.ndarray
     amount_mm: float
     reach_mm: float
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something that was painted and is no blood: a mimic or a change, its place (None: all over) and its size."""
+
+    group: str
+    kind: str
+    center_kji: np.ndarray | None
+    mm3: float
 
 
 class HeadCanvas:
@@ -57,6 +75,10 @@ class HeadCanvas:
         self.blood: dict[str, torch.Tensor] = {}
         self.swellings: list[Swelling] = []
         self.shifts: list[Shift] = []
+        self.ventricle_mm = 0.0  # how far the ventricles' wall is moved outwards
+        self.sulcal_hu = 0.0  # what CSF of the sulci has more than CSF; set by head_tissue.paint_head
+        self.notes: list[Note] = []
+        self._tissue_is_own = False  # until then it shares the anatomy's memory
         self.truth: dict[str, Any] = {}
 
     def _tensor(self, array: np.ndarray) -> torch.Tensor:
@@ -179,7 +201,7 @@ class HeadCanvas:
         region: Region,
         fraction: torch.Tensor,
         blood_hu: torch.Tensor | float,
-        replaced_hu: float | None = None,
+        replaced_hu: float | torch.Tensor | None = None,
     ) -> None:
         """Replace that fraction of each voxel of a region by blood; older blood there gives way.
 
@@ -193,11 +215,43 @@ class HeadCanvas:
         self.blood[code][region] += fraction
         self.hu[region] += fraction * (blood_hu - (self.hu[region] if replaced_hu is None else replaced_hu))
 
-    def paint(self, region: Region, fraction: torch.Tensor, hu: torch.Tensor | float) -> None:
-        """Replace that fraction of each voxel of a region by something that is no blood."""
+    def paint(self, region: Region, fraction: torch.Tensor, hu: torch.Tensor | float) -> float:
+        """Replace that fraction of each voxel of a region by something that is no blood.
+
+        Return the volume in mm3 in which that can be seen: by more than VISIBLE_HU.
+        """
         for layer in self.blood.values():
             layer[region] *= 1.0 - fraction
-        self.hu[region] += fraction * (hu - self.hu[region])
+        change = fraction * (hu - self.hu[region])
+        self.hu[region] += change
+        return float((change.abs() > VISIBLE_HU).sum())
+
+    def add_lesion(self, code: str, center_kji: np.ndarray | None, **drawn: Any) -> None:
+        """Remember a bleeding and what was drawn for it in truth; its centre becomes LPS when the pose is known."""
+        center = None if center_kji is None else [float(v) for v in center_kji]
+        self.truth["lesions"].append({"type": code, **drawn, "center_kji": center})
+
+    def note(self, group: str, kind: str, center_kji: np.ndarray | None, mm3: float) -> None:
+        """Remember what was painted; group is "mimics" or "changes"."""
+        self.notes.append(Note(group, kind, None if center_kji is None else np.array(center_kji, dtype=float), mm3))
+
+    def resampled(self, voxels: Voxels, source: torch.Tensor) -> None:
+        """Fill some voxels with what lies at source (N, 3) k, j, i: Hounsfield units, tissue, CSF and blood."""
+        size = torch.tensor(self.shape, dtype=torch.float32, device=self.device) - 1.0
+        place = (source / size * 2.0 - 1.0).flip(-1)[None, None, None]
+        layers = torch.stack([self.hu, self.csf_share, *self.blood.values()])[None]
+        values = F.grid_sample(layers, place, padding_mode="border", align_corners=True)[0, :, 0, 0]
+        nearest = source.round().long()
+        tissue = self.tissue[nearest[:, 0], nearest[:, 1], nearest[:, 2]]
+        for layer, value in zip((self.hu, self.csf_share, *self.blood.values()), values, strict=True):
+            layer[voxels] = value
+        self.own_tissue()[voxels] = tissue
+
+    def own_tissue(self) -> torch.Tensor:
+        """The tissue classes as a copy that this exam may change."""
+        if not self._tissue_is_own:
+            self.tissue, self._tissue_is_own = self.tissue.clone(), True
+        return self.tissue
 
     def clot_hu(self, region: Region, mean_hu: float, texture_hu: float = 3.0) -> torch.Tensor:
         """Blood's Hounsfield units in a region: a mean with two scales of texture."""

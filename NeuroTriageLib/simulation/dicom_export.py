@@ -23,6 +23,7 @@ from pydicom.uid import (
 from ..core.errors import ConfigError, InputError, OutputError
 from ..core.volume import Volume
 
+LOWEST_HU = -3024  # the lowest value that scanners pad with
 INTERCEPT_HU = -1024.0  # most vendors' rescale intercept for CT
 # name: (UID, pydicom's plugin). pyjpegls is 1.5 times faster than gdcm on JPEG-LS.
 TRANSFER_SYNTAXES = {
@@ -87,7 +88,7 @@ def write_dicom_study(
     """Write one CT image per slice into a folder (made if needed) and return the files in the order of k.
 
     Args:
-        volume: CT with whole Hounsfield units between -1024 and 3071.
+        volume: CT with whole Hounsfield units between LOWEST_HU and 3071; below -1024 only as padding.
         transfer_syntax: a key of TRANSFER_SYNTAXES.
         thicknesses_mm: of each slice; default: the grid's nominal thickness.
 
@@ -101,8 +102,8 @@ def write_dicom_study(
         known = ", ".join(TRANSFER_SYNTAXES)
         raise ConfigError(f"Unknown transfer syntax {transfer_syntax!r}.", next_step=f"Use one of: {known}.")
     array = np.asarray(volume.array_kji)
-    if volume.modality != "CT" or array.min() < -1024 or array.max() > 3071:
-        raise InputError("Only CT between -1024 and 3071 HU can be written as a simulated series.")
+    if volume.modality != "CT" or array.min() < LOWEST_HU or array.max() > 3071:
+        raise InputError(f"Only CT between {LOWEST_HU} and 3071 HU can be written as a simulated series.")
     thicknesses = [volume.grid.slice_thickness_mm] * len(array) if thicknesses_mm is None else thicknesses_mm
     folder = Path(folder)
     paths = []
@@ -191,7 +192,9 @@ def _geometry(dataset: pydicom.Dataset, volume: Volume, k: int, thickness_mm: fl
 def _pixels(dataset: FileDataset, hu: np.ndarray, padding_hu: float | None) -> None:
     stored = np.round(hu.astype(np.float64) - INTERCEPT_HU)
     rows, columns = stored.shape
-    signed = padding_hu is not None
+    if padding_hu is None and stored.min() < 0.0:  # the picture itself is padded with less than air
+        dataset.add_new("PixelPaddingValue", "SS", int(stored.min()))
+    signed = padding_hu is not None or stored.min() < 0.0
     if padding_hu is not None:
         y, x = np.linspace(-1, 1, rows)[:, None], np.linspace(-1, 1, columns)[None, :]
         padding = round(padding_hu - INTERCEPT_HU)

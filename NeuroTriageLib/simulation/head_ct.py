@@ -18,12 +18,14 @@ from .brain_changes import add_brain_changes
 from .canvas import HeadCanvas
 from .head_tissue import paint_head
 from .hemorrhage_extraaxial import add_edh, add_sdh
-from .hemorrhage_parenchymal import add_contusions, add_iph, add_ivh
+from .hemorrhage_intraventricular import add_ivh
+from .hemorrhage_parenchymal import add_contusions, add_iph
 from .hemorrhage_subarachnoid import add_sah
 from .image_physics import finish_image
+from .mass_effect import midline_shift
 from .mimics import add_mimics
 from .settings import HeadCtSettings
-from .stack import Stack, draw_pose, draw_stack, draw_tilt
+from .stack import Pose, Stack, draw_pose, draw_stack, draw_tilt
 
 BLOOD_SHARE = 0.5
 """A voxel belongs to the mask when at least this share of it, over its whole slice thickness, is blood."""
@@ -33,6 +35,9 @@ THIN_BLOOD_SHARE = 0.3
 
 HIDDEN_ABOVE_HU = 150.0
 """Voxels that are brighter than this before noise are mostly bone or calcium: blood in them cannot be seen (ours)."""
+
+LEAST_MIMIC_MM3 = 2.0
+"""A mimic or change of which less can be seen is not named in truth (ours)."""
 
 # How bleedings come together (ours, after the mixture in public sets: about half show one type).
 PATTERNS: tuple[tuple[tuple[str, ...], float], ...] = (
@@ -60,8 +65,9 @@ class SimulatedExam:
     Args:
         volume: int16 Hounsfield units on the slices' true grid (tilt, uneven spacing).
         label_kji: uint8 on the same grid; value n is CT_HEMORRHAGE_CODES[n - 1], 0 is no blood.
-        truth: JSON-able: seed, anatomy, types (those in the mask), volume_ml per type, positive, lesions, mimics,
-            changes, and the values that were drawn.
+        truth: JSON-able: seed, anatomy, types (those in the mask), volume_ml per type, positive, lesions (what was
+            drawn for each), midline_shift_mm with side and place, mimics and changes (kinds that can be seen in the
+            stack) and their places, artefacts, and the values that were drawn (docs/simulation.md).
         thicknesses_mm: (K,) true thickness of every slice.
     """
 
@@ -86,23 +92,24 @@ def simulate_head_ct(
     settings = settings or HeadCtSettings()
     with torch.inference_mode():
         canvas = HeadCanvas(anatomy, seed, torch.device(device))
-        canvas.truth = {"seed": seed, "anatomy": anatomy.name, "lesions": [], "mimics": [], "changes": []}
+        canvas.truth = {"seed": seed, "anatomy": anatomy.name, "lesions": []}
         canvas.truth["allowed"] = settings.types
-        stack, acquired = _paint_and_acquire(canvas, settings, paint_blood)
+        pose, stack, acquired = _paint_and_acquire(canvas, settings, paint_blood)
         hu = finish_image(canvas, acquired.hu, stack, settings).round().to(torch.int16).cpu().numpy()
         label = _label(acquired, stack)
+        truth = _truth(canvas, stack, label, settings) | _places(canvas, acquired, pose, stack)
     volume = Volume(array_kji=hu, grid=stack.grid, modality="CT", source=f"simulated, seed {seed}")
     return SimulatedExam(
         volume=volume,
         label_kji=label,
-        truth=_truth(canvas, stack, label, settings),
+        truth=truth,
         thicknesses_mm=stack.thicknesses_mm,
     )
 
 
 def _paint_and_acquire(
     canvas: HeadCanvas, settings: HeadCtSettings, paint_blood: Callable[[HeadCanvas], None] | None
-) -> tuple[Stack, Acquired]:
+) -> tuple[Pose, Stack, Acquired]:
     paint_head(canvas, settings)
     add_brain_changes(canvas, settings)
     if paint_blood is not None:
@@ -113,7 +120,7 @@ def _paint_and_acquire(
     tilt_deg = draw_tilt(canvas.rng, settings)
     pose = draw_pose(canvas.anatomy, tilt_deg, canvas.rng, settings)
     stack = draw_stack(canvas.anatomy, pose, tilt_deg, canvas.rng, settings)
-    return stack, acquire(canvas, pose, stack, canvas.uniform(settings.warp_mm))
+    return pose, stack, acquire(canvas, pose, stack, canvas.uniform(settings.warp_mm))
 
 
 def _add_blood(canvas: HeadCanvas, settings: HeadCtSettings) -> None:
@@ -168,5 +175,41 @@ def _truth(canvas: HeadCanvas, stack: Stack, label: np.ndarray, settings: HeadCt
         "volume_ml": volumes,
         "tilt_deg": round(stack.tilt_deg, 3),
         "slice_thicknesses_mm": [round(float(t), 4) for t in stack.thicknesses_mm],
+        "slice_profile_flank": round(stack.flank, 2),
         "settings": dataclasses.asdict(settings),
     }
+
+
+def _places(canvas: HeadCanvas, acquired: Acquired, pose: Pose, stack: Stack) -> dict[str, Any]:
+    """Midline shift, and where lesions, mimics and changes lie in the deformed head, in LPS millimetres."""
+    out = midline_shift(canvas, acquired.deformation, pose, stack)
+    out["lesions"] = []
+    for lesion in canvas.truth["lesions"]:
+        center = lesion["center_kji"]
+        place = None if center is None else _lps(np.array(center), acquired, pose)
+        out["lesions"].append(
+            {key: value for key, value in lesion.items() if key != "center_kji"} | {"at_lps_mm": place}
+        )
+    for group in ("mimics", "changes"):
+        seen = []
+        for note in canvas.notes:
+            place = None if note.center_kji is None else _lps(note.center_kji, acquired, pose)
+            if note.group == group and note.mm3 >= LEAST_MIMIC_MM3 and _in_stack(place, stack):
+                seen.append({"kind": note.kind, "at_lps_mm": place, "mm3": round(note.mm3, 1)})
+        out[group] = sorted({str(entry["kind"]) for entry in seen})
+        out[f"{group}_at"] = seen
+    return out
+
+
+def _lps(center_kji: np.ndarray, acquired: Acquired, pose: Pose) -> list[float]:
+    moved = acquired.deformation.moved(center_kji[None])[:, ::-1]
+    return [round(float(v), 1) for v in pose.to_lps(moved)[0]]
+
+
+def _in_stack(place_lps_mm: list[float] | None, stack: Stack) -> bool:
+    """True for what lies all over the head, and for a place between the lowest and the highest slice."""
+    if place_lps_mm is None:
+        return True
+    grid = stack.grid
+    k = float(grid.lps_to_voxel(np.array([place_lps_mm]))[0, 2])
+    return bool(-0.7 <= k <= grid.shape_kji[0] - 0.3)

@@ -6,11 +6,12 @@ import numpy as np
 import torch
 
 from .anatomy import DISTANCE_STEP_MM
-from .canvas import HeadCanvas, voxels_of
+from .canvas import VISIBLE_HU, Box, HeadCanvas, voxels_of
 from .settings import HeadCtSettings
 from .tissue import HU_TABLE, WHITE_TISSUES, Tissue
 
 NO_SHEET = 127
+SULCAL_DEPTH = round(18.0 / DISTANCE_STEP_MM)  # sulci lie in the outer 18 mm, cisterns and fissures deeper (ours)
 
 
 def paint_head(canvas: HeadCanvas, settings: HeadCtSettings) -> None:
@@ -20,6 +21,7 @@ def paint_head(canvas: HeadCanvas, settings: HeadCtSettings) -> None:
     index = canvas.tissue.long()
     canvas.hu = torch.addcmul(mean[index], spread[index], texture)
     _thin_convexity_csf(canvas, settings, mean)
+    _fill_sulci(canvas, settings, mean)
     _add_fat(canvas, mean)
     _add_rim(canvas, settings)
     _add_falx_and_tentorium(canvas)
@@ -57,6 +59,21 @@ def _thin_convexity_csf(canvas: HeadCanvas, settings: HeadCtSettings, mean: torc
     canvas.csf_share[changed] += weight * (is_csf - canvas.csf_share[changed])
 
 
+def _fill_sulci(canvas: HeadCanvas, settings: HeadCtSettings, mean: torch.Tensor) -> None:
+    """The map's sulci hold pia, vessels and slices of cortex too: they are lighter than the CSF of the cisterns."""
+    share = canvas.uniform(settings.sulcal_fill)
+    canvas.truth["sulcal_fill"] = round(share, 2)
+    canvas.sulcal_hu = share * float(mean[int(Tissue.CORTEX)] - mean[int(Tissue.CSF)])
+    at = voxels_of((canvas.tissue == Tissue.CSF) & (canvas.depth > 0) & (canvas.depth < SULCAL_DEPTH))
+    canvas.hu[at] += canvas.sulcal_hu * canvas.csf_share[at]
+
+
+def csf_hu(canvas: HeadCanvas, box: Box) -> torch.Tensor:
+    """What the CSF of a box measures: more in the sulci than in the cisterns."""
+    shallow = (canvas.depth[box] > 0) & (canvas.depth[box] < SULCAL_DEPTH)
+    return float(canvas.truth["tissue_hu"]["csf"]) + canvas.sulcal_hu * shallow
+
+
 def _add_fat(canvas: HeadCanvas, mean: torch.Tensor) -> None:
     """Skin stays soft tissue, what lies under it is mostly fat, deeper parts are muscle with fat planes."""
     at = voxels_of(canvas.tissue == Tissue.SOFT)
@@ -84,21 +101,26 @@ def _add_rim(canvas: HeadCanvas, settings: HeadCtSettings) -> None:
 
 
 def _add_falx_and_tentorium(canvas: HeadCanvas) -> None:
-    for name, thickest in (("falx", 1.2), ("tentorium", 0.8)):
-        value, half = canvas.uniform((42.0, 66.0)), canvas.log_uniform(0.22, thickest)
+    """Thin, even sheets in most people; 0.4 to 1.4 mm (ours, by eye on a real scan: under 1 mm, 45-60 HU)."""
+    for name, thickest in (("falx", 0.7), ("tentorium", 0.6)):
+        value, half = canvas.uniform((44.0, 64.0)), canvas.log_uniform(0.2, thickest)
         canvas.truth[f"{name}_hu"], canvas.truth[f"{name}_mm"] = round(value, 1), round(2 * half, 1)
         paint_sheet(canvas, name, value, half, 20.0)
 
 
-def paint_sheet(canvas: HeadCanvas, name: str, hu: float, half_mm: float, variation_mm: float) -> None:
-    """Brighten the falx or tentorium: about half_mm to each side, varying over variation_mm."""
+def paint_sheet(canvas: HeadCanvas, name: str, hu: float, half_mm: float, variation_mm: float) -> float:
+    """Brighten the falx or tentorium: about half_mm to each side, varying over variation_mm; visible mm3."""
     distance = canvas.field(f"{name}_distance")
     at = voxels_of(distance != NO_SHEET)
     away = distance[at].float().abs() * DISTANCE_STEP_MM
-    half = half_mm * (1.0 + 0.4 * canvas.noise_at(at, variation_mm)).clamp(0.2, 2.0)
-    # A sheet thinner than a voxel fills a part of it.
-    fraction = (0.5 + half - away).clamp(0.0, 1.0) * (2.0 * half).clamp(0.0, 1.0)
-    canvas.hu[at] += fraction * (hu - canvas.hu[at]).clamp(min=0.0)
+    half = half_mm * (1.0 + 0.25 * canvas.noise_at(at, variation_mm)).clamp(0.4, 1.8)
+    # How much of a voxel's width the sheet covers, also when it is thinner than the voxel.
+    fraction = torch.minimum(away + half, away.new_tensor(0.5)) - torch.maximum(away - half, away.new_tensor(-0.5))
+    fraction = fraction.clamp(0.0, 1.0)
+    change = fraction * (hu - canvas.hu[at]).clamp(min=0.0)
+    canvas.hu[at] += change
+    canvas.csf_share[at] *= 1.0 - fraction  # blood in the CSF cannot take the sheet's place
+    return float((change > VISIBLE_HU).sum())
 
 
 def _smooth_inner_table(canvas: HeadCanvas, mean: torch.Tensor) -> None:

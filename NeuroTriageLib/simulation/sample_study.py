@@ -16,7 +16,8 @@ from .canvas import HeadCanvas
 from .dicom_export import CtSeriesDescription
 from .exam_folders import write_exam
 from .head_ct import SimulatedExam, simulate_head_ct
-from .hemorrhage_parenchymal import add_bleeding, add_ivh
+from .hemorrhage_intraventricular import add_ivh
+from .hemorrhage_parenchymal import add_bleeding
 from .hemorrhage_subarachnoid import add_sah
 from .settings import HeadCtSettings
 
@@ -40,6 +41,17 @@ SAMPLE_SETTINGS = HeadCtSettings(
     old_infarct_probability=0.0,
     acute_infarct_probability=0.0,
     head_rest_probability=0.0,
+    wire_probability=0.0,
+    motion_probability=0.0,
+    sharp_kernel_probability=0.0,
+    padding_hu=(-1024.0,),
+    hydrocephalus_probability=0.0,
+    tumour_probability=0.0,
+    surgery_probability=0.0,
+    contrast_probability=0.0,
+    metal_probability=0.0,
+    oedema_probability=0.0,
+    hygroma_probability=0.0,
 )
 AIR_BELOW_HU = -850  # what is darker is written as plain air, which compresses to almost nothing
 

@@ -35,11 +35,23 @@ class Pose:
 
 @dataclass(frozen=True, eq=False)
 class Stack:
-    """The slices: their grid and the thickness of each in mm."""
+    """The slices.
+
+    Args:
+        grid: where they lie.
+        thicknesses_mm: (K,) full width at half maximum of each slice's profile.
+        tilt_deg: gantry tilt.
+        flank: share of the thickness over which the profile's edges rise and fall; 0 is a box (sequential scans).
+        moves_lps_mm: (K, 3) how far the head lies from its place when each slice is scanned.
+        motion_mm: how far it moves at most while a slice is scanned; 0 when it lies still.
+    """
 
     grid: SliceGrid
     thicknesses_mm: np.ndarray
     tilt_deg: float
+    flank: float
+    moves_lps_mm: np.ndarray
+    motion_mm: float
 
 
 def draw_tilt(rng: np.random.Generator, settings: HeadCtSettings) -> float:
@@ -53,12 +65,22 @@ def draw_pose(anatomy: Anatomy, tilt_deg: float, rng: np.random.Generator, setti
     # The gantry is tilted to bring the planes near the orbitomeatal line: the planes lie OML_DEG off the label maps'
     # axial plane, give or take pitch_deg, whatever the tilt.
     rotation = _rotation(0, pitch + OML_DEG + tilt_deg) @ _rotation(2, yaw) @ _rotation(1, roll)
+    rotation = rotation @ _extra_rotation(rng, settings)
     scale = rng.uniform(*settings.scale, 3)
     mirror = np.array([rng.choice([-1.0, 1.0]), 1.0, 1.0])
     matrix = np.diag(mirror / scale) @ rotation
     off_center = np.array([rng.normal(0.0, settings.off_center_mm), rng.normal(10.0, settings.off_center_mm), 0.0])
     center = anatomy.brain_center_kji[::-1] - matrix @ off_center
     return Pose(center_ijk=center, matrix=matrix)
+
+
+def _extra_rotation(rng: np.random.Generator, settings: HeadCtSettings) -> np.ndarray:
+    """A rotation of the asked size about a random axis (Rodrigues' formula)."""
+    angle = np.radians(rng.uniform(*settings.extra_rotation_deg))
+    axis = rng.standard_normal(3)
+    x, y, z = axis / np.linalg.norm(axis)
+    cross = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
+    return np.eye(3) + np.sin(angle) * cross + (1.0 - np.cos(angle)) * cross @ cross
 
 
 def _rotation(axis: int, degrees: float) -> np.ndarray:
@@ -96,13 +118,26 @@ def draw_stack(
         spacing_j_mm=pixel,
         slice_thickness_mm=float(np.median(thicknesses)),
     )
-    return Stack(grid=grid, thicknesses_mm=thicknesses, tilt_deg=tilt_deg)
+    # A helical slice's profile falls off over about half of its width (ours); a sequential one is a box.
+    flank = float(rng.uniform(0.3, 0.8)) if rng.random() < settings.helical_probability else 0.0
+    motion = float(rng.uniform(*settings.motion_mm)) if rng.random() < settings.motion_probability else 0.0
+    return Stack(grid, thicknesses, tilt_deg, flank, _draw_moves(len(heights), motion, rng), motion)
+
+
+def _draw_moves(count: int, motion_mm: float, rng: np.random.Generator) -> np.ndarray:
+    """(K, 3) the head's place slice by slice: it jumps now and then and stays."""
+    moves = np.zeros((count, 3))
+    for _ in range(int(rng.integers(1, 5)) if motion_mm > 0 else 0):
+        moves[int(rng.integers(0, count)) :] += rng.normal(0.0, 0.4 * motion_mm, 3)
+    return moves
 
 
 def _pixel_mm(brain_lps_mm: np.ndarray, rng: np.random.Generator, settings: HeadCtSettings) -> float:
-    """Pixel size for a drawn field of view that the skull fits into, rounded as scanners write it."""
+    """Pixel size for a drawn field of view that the skull mostly fits into, rounded as scanners write it."""
     needed = 2.0 * float(np.abs(brain_lps_mm[:, :2]).max()) + 16.0
-    field_of_view = max(float(rng.uniform(*settings.field_of_view_mm)), min(needed, settings.field_of_view_mm[1]))
+    field_of_view = float(rng.uniform(*settings.field_of_view_mm))
+    if rng.random() >= settings.cut_off_probability:
+        field_of_view = max(field_of_view, min(needed, settings.field_of_view_mm[1]))
     return round(field_of_view / settings.matrix, 6)
 
 
@@ -117,6 +152,8 @@ def _draw_heights(
         spacing, upper = sorted((spacing, float(rng.choice(settings.slice_spacings_mm))))
         change = start + float(rng.uniform(0.25, 0.5)) * (end - start)
     filled = float(rng.uniform(0.6, 1.0)) if rng.random() < settings.gap_probability else 1.0
+    if rng.random() < settings.overlap_probability and spacing <= 5.0:
+        filled = float(rng.uniform(1.1, 2.0))
     heights, thicknesses = [start], [spacing]
     while heights[-1] < end - 0.5 * upper:
         thickness = spacing if heights[-1] < change else upper

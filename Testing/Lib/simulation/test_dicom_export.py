@@ -18,7 +18,13 @@ from NeuroTriageLib.simulation.exam_folders import simulate_to_folder, write_exa
 @pytest.fixture(scope="module")
 def tilted(simulate):
     return simulate(
-        7, tilt_probability=1.0, tilt_deg=(14.0, 15.0), positive_probability=1.0, slice_spacings_mm=(8.0,), matrix=64
+        7,
+        tilt_probability=1.0,
+        tilt_deg=(14.0, 15.0),
+        positive_probability=1.0,
+        slice_spacings_mm=(8.0,),
+        matrix=64,
+        padding_hu=(-1024.0,),
     )
 
 
@@ -38,6 +44,15 @@ def test_a_written_series_reads_back_with_the_same_hu(tilted, tmp_path, syntax, 
             assert dataset.PixelPaddingValue == padding_hu + 1024
             hu = np.where(padded, -1024, hu)
         assert np.array_equal(hu, expected)
+
+
+def test_a_picture_that_is_padded_with_less_than_air_keeps_its_padding(simulate, tmp_path):
+    volume = simulate(2, slice_spacings_mm=(8.0,), matrix=64, padding_hu=(-3024.0,)).volume
+    for k, path in enumerate(write_dicom_study(volume, tmp_path)):
+        dataset = pydicom.dcmread(path)
+        assert dataset.PixelPaddingValue == -2000
+        hu = dataset.pixel_array * float(dataset.RescaleSlope) + float(dataset.RescaleIntercept)
+        assert np.array_equal(hu, volume.array_kji[k])
 
 
 def test_a_written_series_keeps_the_place_of_every_slice(tilted, tmp_path):

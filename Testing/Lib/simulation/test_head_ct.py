@@ -22,11 +22,11 @@ def test_the_same_seed_gives_the_same_exam_and_another_seed_another(simulate):
 
 
 def test_an_exam_is_int16_hu_with_its_label_on_the_same_grid(simulate):
-    exam = simulate(1, positive_probability=1.0)
+    exam = simulate(1, positive_probability=1.0, padding_hu=(-1500.0,))
     assert exam.volume.array_kji.dtype == np.int16
     assert exam.label_kji.dtype == np.uint8
     assert exam.label_kji.shape == exam.volume.array_kji.shape == exam.volume.grid.shape_kji
-    assert exam.volume.array_kji.min() == -1024
+    assert exam.volume.array_kji.min() == -1500
     assert len(exam.thicknesses_mm) == len(exam.label_kji)
 
 
@@ -75,7 +75,8 @@ def test_chosen_bleedings_take_the_place_of_drawn_ones(anatomy):
 
 def test_blood_that_bone_hides_is_not_in_the_mask(simulate):
     quiet = {"noise_hu": (0.0, 0.01), "offset_hu": (0.0, 0.0), "bone_halo_hu": (0.0, 0.0), "blur_mm": (0.0, 0.0)}
-    quiet |= {"bone_glow_hu": (0.0, 0.0), "streak_hu": (0.0, 0.0), "cupping_hu": (0.0, 0.0)}
+    quiet |= {"bone_glow_hu": (0.0, 0.0), "beam_hardening": (0.0, 0.0), "cupping_hu": (0.0, 0.0)}
+    quiet |= {"metal_probability": 0.0, "motion_probability": 0.0, "sharp_kernel_probability": 0.0}
     exam = simulate(3, positive_probability=1.0, parts=("SDH",), slice_spacings_mm=(8.0,), **quiet)
     assert exam.label_kji.any()
     assert exam.volume.array_kji[exam.label_kji > 0].max() <= 151
@@ -112,7 +113,7 @@ def test_a_mixed_stack_is_thin_below_and_thick_above(simulate):
 
 
 def test_brain_blood_and_bone_have_their_hounsfield_units(simulate):
-    quiet = {"noise_hu": (0.1, 0.2), "offset_hu": (0.0, 0.0), "cupping_hu": (0.0, 0.0), "streak_hu": (0.0, 0.0)}
+    quiet = {"noise_hu": (0.1, 0.2), "offset_hu": (0.0, 0.0), "cupping_hu": (0.0, 0.0), "beam_hardening": (0.0, 0.0)}
     exam = simulate(0, positive_probability=1.0, types=("IPH",), mimic_probability=0.0, **quiet)
     hu, label = exam.volume.array_kji, exam.label_kji
     middle = hu[len(hu) // 2]

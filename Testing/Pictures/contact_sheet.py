@@ -3,7 +3,7 @@
 With --study, a third sheet shows slices of a real study in the same window, to compare with; it is for looking at and
 is not kept in the repository.
 
-    python Testing/Pictures/simulated_exams.py MAPS -o docs/pictures
+    python Testing/Pictures/contact_sheet.py MAPS -o docs/pictures
 """
 
 from __future__ import annotations

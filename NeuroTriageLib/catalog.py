@@ -12,10 +12,14 @@ from .core.codes import ANY, CT_HEMORRHAGE_CODES, FINDING_CODES
 from .core.errors import ConfigError, ModelError
 from .core.resources import models_folder
 from .io.model_packs import ModelPack, PackManifest, load_model_pack, read_manifest
+from .systems.chang2018_config import CODES as CHANG2018_CODES
 
 if TYPE_CHECKING:
     from .inference.device import ComputeDevice
+    from .systems.chang2018 import Chang2018System
+    from .systems.consensus import ConsensusSystem
     from .systems.kuo2019 import Kuo2019System
+    from .systems.ye2019 import Ye2019System
 
 
 @dataclass(frozen=True)
@@ -38,13 +42,55 @@ class SystemEntry:
     modality: str
     codes: tuple[str, ...]
     default_pack: str
-    load: Callable[[ModelPack, ComputeDevice], Kuo2019System]
+    load: Callable[[ModelPack, ComputeDevice], Any]
 
 
 def _load_kuo2019(pack: ModelPack, device: ComputeDevice) -> Kuo2019System:
     from .systems.kuo2019 import Kuo2019System
 
     return Kuo2019System.from_pack(pack, device)
+
+
+def _load_chang2018(pack: ModelPack, device: ComputeDevice) -> Chang2018System:
+    from .systems.chang2018 import Chang2018System
+
+    return Chang2018System.from_pack(pack, device)
+
+
+def _load_ye2019(pack: ModelPack, device: ComputeDevice) -> Ye2019System:
+    from .systems.ye2019 import Ye2019System
+
+    return Ye2019System.from_pack(pack, device)
+
+
+def _load_consensus(pack: ModelPack, device: ComputeDevice) -> ConsensusSystem:
+    from .systems.consensus import ConsensusSystem, consensus_config
+
+    config = consensus_config(pack)
+    paths = [_member_pack(member.system, member.pack, pack.path.parent) for member in config.members]
+    members = []
+    for member, path in zip(config.members, paths, strict=True):
+        loaded = load_model_pack(path)
+        if loaded.identity.sha256 != member.sha256:
+            raise ModelError(
+                f"The consensus was fitted with other weights of {member.pack}.",
+                where=str(path),
+                next_step="Use the pack that it was fitted with, or fit it again: neurotriage train consensus.",
+            )
+        members.append(_entry(member.system).load(loaded, device))
+    return ConsensusSystem.from_pack(pack, members)
+
+
+def _member_pack(system: str, name: str, beside: Path) -> Path:
+    """A member's pack: beside the consensus pack, or among those that ship."""
+    for path in (beside / name, beside / f"{name}.zip", models_folder() / name):
+        if path.exists():
+            return path
+    raise ModelError(
+        f"The consensus needs the model pack {name} of {system}, which is not here.",
+        where=str(beside / name),
+        next_step="Put it beside the pack of the consensus, or name one system with --system.",
+    )
 
 
 _SYSTEMS = {
@@ -59,13 +105,49 @@ _SYSTEMS = {
             default_pack="kuo2019-compact",
             load=_load_kuo2019,
         ),
+        SystemEntry(
+            name="chang2018",
+            title="Hybrid 3D/2D mask R-CNN: hemorrhage on head CT as boxes with type, confidence and mask",
+            paper="Chang et al., AJNR 2018, doi:10.3174/ajnr.A5742",
+            modality="CT",
+            codes=(ANY, *CHANG2018_CODES),
+            default_pack="chang2018-compact",
+            load=_load_chang2018,
+        ),
+        SystemEntry(
+            name="ye2019",
+            title="CNN-RNN: hemorrhage and its types on head CT, slice by slice, with a heatmap",
+            paper="Ye et al., Eur Radiol 2019, doi:10.1007/s00330-019-06163-2",
+            modality="CT",
+            codes=(ANY, *CT_HEMORRHAGE_CODES),
+            default_pack="ye2019-compact",
+            load=_load_ye2019,
+        ),
+        SystemEntry(
+            name="consensus",
+            title="One answer from the systems above, with their opinions and their disagreement",
+            paper="NeuroTriage; logarithmic opinion pool, Genest and Zidek, Stat Sci 1986, doi:10.1214/ss/1177013825",
+            modality="CT",
+            codes=(ANY, *CT_HEMORRHAGE_CODES),
+            default_pack="consensus-compact",
+            load=_load_consensus,
+        ),
     )
 }
+
+CONSENSUS = "consensus"
+LONE_SYSTEM = "kuo2019"
+"""Reads when no pack of the consensus is installed: the one that finds, types and outlines."""
 
 
 def systems() -> tuple[SystemEntry, ...]:
     """Every system, in the order in which they are listed to a user."""
     return tuple(_SYSTEMS.values())
+
+
+def default_system() -> str:
+    """The system that reads unless one is named: the consensus once its pack is installed."""
+    return CONSENSUS if (models_folder() / _SYSTEMS[CONSENSUS].default_pack).is_dir() else LONE_SYSTEM
 
 
 def shipped_packs(system: str) -> dict[str, Path]:
@@ -106,24 +188,46 @@ def find_pack(system: str, pack: Path | str | None = None) -> Path:
     )
 
 
-def load_system(name: str, *, pack: Path | str | None = None, device: str = "auto") -> Kuo2019System:
+def load_system(
+    name: str | None = None,
+    *,
+    pack: Path | str | None = None,
+    device: str = "auto",
+    heatmap: str | None = None,
+    accept_unfamiliar: bool = False,
+) -> Any:
     """A system with its weights on a device, ready to read.
 
+    Args:
+        name: catalog key; None is the system that the pack was made for, and without a pack the default one.
+        pack: path, or the name of one that ships; None is the system's default.
+        device: "auto", "cpu" or "cuda".
+        heatmap: whose heatmap the consensus shows, "mean" or one of its systems.
+        accept_unfamiliar: the consensus answers also an exam that is unlike those that it learned from.
+
     Raises:
-        ConfigError: unknown system, or a device that is not there.
+        ConfigError: unknown system, a device that is not there, a choice that the system does not have.
         ModelError: the pack is missing, damaged or made for something else.
     """
+    if name is None:
+        name = default_system() if pack is None else _system_of(find_pack(default_system(), pack))
     entry = _entry(name)
+    if (heatmap or accept_unfamiliar) and name != CONSENSUS:
+        raise ConfigError("Only the consensus has a choice of heatmaps and a check of familiarity.", where=name)
     loaded = load_model_pack(find_pack(name, pack))
     from .inference.device import choose_device
 
-    return entry.load(loaded, choose_device(device))
+    system = entry.load(loaded, choose_device(device))
+    if heatmap or accept_unfamiliar:
+        system = system.with_choices(heatmap, accept_unfamiliar)
+    return system
 
 
 def describe() -> dict[str, Any]:
     """What is here, as plain values for JSON: version, systems, what they answer, their packs."""
     return {
         "version": __version__,
+        "default_system": default_system(),
         "systems": [
             {
                 "name": entry.name,
@@ -156,6 +260,18 @@ def _summary(manifest: PackManifest, path: Path) -> dict[str, Any]:
         "intended_use": manifest.intended_use,
         "files": manifest.files,
     }
+
+
+def _system_of(pack: Path) -> str:
+    """Catalog key of the system that a pack was made for. Raises ModelError when it is none of ours."""
+    system = read_manifest(pack).system
+    if system not in _SYSTEMS:
+        raise ModelError(
+            f"The model pack was made for {system}, which this version does not know.",
+            where=str(pack),
+            next_step="Choose another pack, or a newer version of NeuroTriage.",
+        )
+    return system
 
 
 def _entry(system: str) -> SystemEntry:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from . import __version__
-from .core.errors import NeuroTriageError, OutputError
+from .core.errors import ConfigError, NeuroTriageError, OutputError, SeriesSelectionError
 from .core.findings import ExamResult
 
 NOTICE = "Research software, not for diagnosis."
@@ -48,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_info(commands)
     _add_simulate(commands)
     _add_train(commands)
+    _add_evaluate(commands)
     return parser
 
 
@@ -59,11 +60,15 @@ def _add_triage(commands: Any) -> None:
     )
     parser.add_argument("input", type=Path, help="DICOM folder, zip, or NIfTI/NRRD file")
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder for the results")
-    parser.add_argument("--system", default="kuo2019", help="which system reads (see neurotriage info)")
+    parser.add_argument("--system", help="which system reads (see neurotriage info); default: the consensus")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--model", type=Path, help="model pack (folder or zip) in place of the one that ships")
     parser.add_argument("--study", metavar="UID", help="StudyInstanceUID, when the input holds several head CTs")
     parser.add_argument("--series", metavar="UID_OR_TEXT", help="overrule the choice: UID or part of a description")
+    parser.add_argument("--heatmap", metavar="SYSTEM", help='whose heatmap the consensus shows (default: "mean")')
+    parser.add_argument(
+        "--accept-unfamiliar", action="store_true", help="answer also an exam unlike those that the models learned from"
+    )
     parser.add_argument("--force", action="store_true", help="replace results that are already in the output folder")
     parser.add_argument("--no-scene", action="store_true", help="do not write scene.mrb")
     parser.set_defaults(run=_triage)
@@ -78,7 +83,13 @@ def _triage(options: argparse.Namespace) -> int:
 
     bar = _ProgressBar()
     bar("model", 0.0)
-    system = load_system(options.system, pack=options.model, device=options.device)
+    system = load_system(
+        options.system,
+        pack=options.model,
+        device=options.device,
+        heatmap=options.heatmap,
+        accept_unfamiliar=options.accept_unfamiliar,
+    )
     result = triage(options.input, system, study_uid=options.study, series=options.series, progress=bar)
     bar("writing", 0.0)
     scene = _SceneWriter()
@@ -90,7 +101,10 @@ def _triage(options: argparse.Namespace) -> int:
         print(path)
     if scene.error is not None:
         _say(f"neurotriage: scene.mrb was not written: {scene.error.message()}")
-    return 0
+    if result.readings:
+        return 0
+    _say("neurotriage: the exam could not be looked at; that is not a negative result.")
+    return SeriesSelectionError.exit_code
 
 
 class _SceneWriter:
@@ -112,8 +126,10 @@ def _print_findings(result: ExamResult) -> None:
     print(f"{NOTICE}")
     for flag in result.quality:
         print(f"note: {flag.message}")
+    weighed = any(finding.doubt is not None for finding in result.findings)
     print(
         f"{'finding':<28}{'status':<16}{'probability':>12}{'threshold':>11}{'mL':>9}{'ABC/2 mL':>10}{'key slice':>11}"
+        + (f"{'doubt':>8}  opinions" if weighed else "")
     )
     abc2 = {item.code: item.volume_ml for item in result.abc2}
     for finding in result.findings:
@@ -121,7 +137,15 @@ def _print_findings(result: ExamResult) -> None:
         row += _cell(finding.probability, 12, 3) + _cell(finding.threshold, 11, 3) + _cell(finding.volume_ml, 9, 2)
         key_slice = None if finding.key_slice is None else finding.key_slice + 1
         row += _cell(abc2.get(finding.code), 10, 2) + _cell(key_slice, 11, 0)
-        print(row)
+        if weighed:
+            row += _cell(finding.doubt, 8, 2) + "  " + _opinions(result, finding.code, finding.agreement)
+        print(row.rstrip())
+
+
+def _opinions(result: ExamResult, code: str, agreement: str | None) -> str:
+    """What each system said of a code: "split: kuo2019 0.91, ye2019 0.22"."""
+    said = [f"{o.system} {o.probability:.2f}" for o in result.opinions if o.code == code and o.probability is not None]
+    return f"{agreement}: {', '.join(said)}" if agreement else ", ".join(said)
 
 
 def _cell(value: float | None, width: int, digits: int) -> str:
@@ -185,8 +209,10 @@ def _simulate(options: argparse.Namespace) -> int:
 
 
 def _add_train(commands: Any) -> None:
+    from .training.registry import TRAINED_SYSTEMS
+
     parser = commands.add_parser("train", help="train a system and write a model pack")
-    parser.add_argument("system", choices=("kuo2019",))
+    parser.add_argument("system", choices=(*TRAINED_SYSTEMS, "consensus"))
     parser.add_argument("--simulate", type=Path, required=True, metavar="MAPS", help="folder of head label maps")
     parser.add_argument("-o", "--output", type=Path, required=True, help="checkpoints, curves and the pack; resumes")
     parser.add_argument("--variant", choices=("compact", "published"), default="compact")
@@ -195,26 +221,64 @@ def _add_train(commands: Any) -> None:
     parser.add_argument("--exams", type=int, help="number of simulated exams")
     parser.add_argument("--threads", type=int, help="CPU threads of the training process")
     parser.add_argument("--bank", type=Path, help="folder of prepared exams, shared between runs; made if absent")
+    parser.add_argument("--packs", type=Path, nargs="+", default=[], help="model packs that a consensus is made of")
     parser.set_defaults(run=_train)
 
 
 def _train(options: argparse.Namespace) -> int:
-    from .training.kuo2019_training import train_kuo2019
     from .training.training_run import TrainOptions
 
-    train_kuo2019(
-        TrainOptions(
-            simulate=options.simulate,
-            out=options.output,
-            variant=options.variant,
-            minutes=options.minutes,
-            exams=options.exams,
-            device=options.device,
-            threads=options.threads,
-            bank=options.bank,
-        ),
-        lambda line: print(line, flush=True),
+    settings = TrainOptions(
+        simulate=options.simulate,
+        out=options.output,
+        variant=options.variant,
+        minutes=options.minutes,
+        exams=options.exams,
+        device=options.device,
+        threads=options.threads,
+        bank=options.bank,
     )
+    _trainer(options)(settings, lambda line: print(line, flush=True))
+    return 0
+
+
+def _trainer(options: argparse.Namespace) -> Any:
+    """The function (settings, report) that trains the system."""
+    if options.packs and options.system != "consensus":
+        raise ConfigError("Only a consensus is made of model packs.", where="--packs")
+    if options.system == "consensus":
+        from .catalog import load_system
+        from .training.consensus_training import train_consensus
+        from .training.training_run import training_device
+
+        training_device(options.device, options.threads)
+        readers = [load_system(pack=pack, device=options.device) for pack in options.packs]
+        return lambda settings, report: train_consensus(settings, readers, report)
+    from .training.registry import TRAINED_SYSTEMS
+
+    return TRAINED_SYSTEMS[options.system]()
+
+
+def _add_evaluate(commands: Any) -> None:
+    from .evaluation.command import add_arguments
+
+    parser = commands.add_parser("evaluate", help="compare results with the truth, in the papers' own tables")
+    add_arguments(parser)
+    parser.set_defaults(run=_evaluate)
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from .evaluation.command import evaluate
+    from .outputs.folder import check_output_folder
+
+    if options.output is not None:
+        check_output_folder(options.output, force=options.force)
+    bar = _ProgressBar()
+    result = evaluate(options, progress=bar)
+    bar.close()
+    print(result.text)
+    for line in (*result.warnings, *result.written):
+        _say(f"neurotriage: {line}")
     return 0
 
 

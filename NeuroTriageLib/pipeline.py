@@ -5,16 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
-from .core.errors import ConfigError, SeriesSelectionError
-from .core.findings import ExamResult, QualityFlag, Reading, SeriesJudgement
+from .core.codes import ANY, CT_HEMORRHAGE_CODES
+from .core.errors import ConfigError, SeriesSelectionError, UnfamiliarExam
+from .core.findings import ExamResult, Familiarity, Finding, QualityFlag, Reading, SeriesJudgement
+from .core.geometry import SliceGrid
 from .core.study import Study
 from .core.volume import Volume
 from .io.inputs import open_input, read_volume
-from .measurements.findings import measure
+from .measurements.findings import could_not_look, measure
 from .preprocessing.quality import assess
 from .series_selection import Selection, select_head_ct
 
@@ -104,27 +106,63 @@ class ExamContext:
 def triage_volume(
     volume: Volume, system: System, *, context: ExamContext, clock: Stopwatch | None = None
 ) -> ExamResult:
-    """Answer a volume in memory (the panel's way in). Raises SeriesSelectionError if it is no head CT."""
+    """Answer a volume in memory (the panel's way in). Raises SeriesSelectionError if it is no head CT.
+
+    An exam that is unlike the training exams gives findings that could not be looked at, and no reading.
+    """
     clock = clock or Stopwatch(lambda stage, fraction: None)
     with clock.stage("quality"):
         quality = context.flags + assess(volume)
-    reading = system.read(volume, progress=clock.progress)
-    clock.seconds.update(reading.timings_s)
-    with clock.stage("measurements"):
-        findings, abc2 = measure(reading, volume.grid)
-    return ExamResult(
+    empty = ExamResult(
         volume=volume,
         input=context.input,
         study_instance_uid=context.study_instance_uid,
         judgements=context.judgements,
         quality=quality,
-        readings=(reading,),
-        findings=findings,
-        abc2=abc2,
+        readings=(),
+        findings=(),
+        abc2=(),
         device=system.device_name,
         timings_s=clock.seconds,
-        opinions=findings,
     )
+    try:
+        reading = system.read(volume, progress=clock.progress)
+    except UnfamiliarExam as refusal:
+        findings = could_not_look(system.name, (ANY, *CT_HEMORRHAGE_CODES), refusal.familiarity.message())
+        flags = (*_remarks(refusal.familiarity, {}), *quality)
+        return replace(empty, quality=flags, findings=findings, familiarity=refusal.familiarity)
+    clock.seconds.update(reading.timings_s)
+    with clock.stage("measurements"):
+        findings, abc2 = measure(reading, volume.grid)
+        opinions = _opinions(reading, findings, volume.grid)
+    answer = replace(empty, readings=(reading,), findings=findings, abc2=abc2, opinions=opinions)
+    if reading.deliberation is None:
+        return answer
+    told = reading.deliberation
+    return replace(
+        answer,
+        readings=(replace(reading, deliberation=None), *told.opinions),
+        quality=(*_remarks(told.familiarity, told.failures), *quality),
+        familiarity=told.familiarity,
+    )
+
+
+def _opinions(reading: Reading, findings: tuple[Finding, ...], grid: SliceGrid) -> tuple[Finding, ...]:
+    """What each system said by itself; a single system's opinion is the answer."""
+    if reading.deliberation is None:
+        return findings
+    said = [finding for opinion in reading.deliberation.opinions for finding in measure(opinion, grid)[0]]
+    for system, reason in reading.deliberation.failures.items():
+        said += could_not_look(system, (ANY,), reason)
+    return tuple(said)
+
+
+def _remarks(familiarity: Familiarity, failures: dict[str, str]) -> tuple[QualityFlag, ...]:
+    """What a reader must know about how the answer came about."""
+    flags = [QualityFlag("system_failed", f"{system} gave no opinion: {why}") for system, why in failures.items()]
+    if not familiarity.is_familiar:
+        flags.insert(0, QualityFlag("unfamiliar", familiarity.message(), familiarity.score))
+    return tuple(flags)
 
 
 def choose_study(studies: tuple[Study, ...], *, study_uid: str | None, series: str | None) -> tuple[Study, Selection]:

@@ -2,7 +2,8 @@
 
 Requests (stdin), one JSON object per line:
     {"id": 1, "command": "triage", "volume": FOLDER, "result": FOLDER,
-     "system": "kuo2019", "device": "auto", "model": null}
+     "system": null, "device": "auto", "model": null, "heatmap": null, "accept_unfamiliar": false}
+    A system of null is the default one (catalog.default_system); the last two are the consensus's.
     {"command": "cancel"}      the run in progress ends at its next step
     {"command": "quit"}        or the end of stdin
 Events (stdout): ready, progress, result, cancelled, error. FOLDERs are exchange folders (core/exchange.py).
@@ -38,7 +39,7 @@ class Worker:
         # Requests are numbered as they arrive; a cancel concerns all that arrived before it, also one still waiting.
         self._cancelled_up_to = 0
         self._current = 0
-        self._systems: dict[tuple[str, str, str | None], Any] = {}
+        self._systems: dict[tuple[Any, ...], Any] = {}
 
     def serve(self) -> None:
         """Answer requests one after the other; the input is read beside it so that cancel is heard at once."""
@@ -87,18 +88,22 @@ class Worker:
 
         clock = Stopwatch(lambda stage, fraction: self._progress(request["id"], stage, fraction))
         with clock.stage("model"):
-            system = self._system(request["system"], request.get("device", "auto"), request.get("model"))
+            system = self._system(request)
         volume = load_volume(Path(request["volume"]))
         result = triage_volume(volume, system, context=ExamContext(volume.source or "scene"), clock=clock)
         save_exam(result, Path(request["result"]))
         self._emit(event="result", id=request["id"], result=request["result"])
 
-    def _system(self, name: str, device: str, model: str | None) -> Any:
+    def _system(self, request: dict[str, Any]) -> Any:
         from .catalog import load_system
 
-        key = (name, device, model)
+        name, device, model = request.get("system"), request.get("device", "auto"), request.get("model")
+        heatmap, accept = request.get("heatmap"), bool(request.get("accept_unfamiliar", False))
+        key = (name, device, model, heatmap, accept)
         if key not in self._systems:
-            self._systems = {key: load_system(name, pack=Path(model) if model else None, device=device)}
+            pack = Path(model) if model else None
+            loaded = load_system(name, pack=pack, device=device, heatmap=heatmap, accept_unfamiliar=accept)
+            self._systems = {key: loaded}
         return self._systems[key]
 
     def _progress(self, run: int, stage: str, fraction: float) -> None:

@@ -34,8 +34,8 @@ class ExamRun:
         self._folder = Path(tempfile.mkdtemp(prefix="neurotriage-"))
         save_volume(self._volume, self._folder / "volume")
 
-    def request(self, *, run: int, system: str, device: str) -> dict:
-        """What the worker is asked."""
+    def request(self, *, run: int, system: str | None, device: str) -> dict:
+        """What the worker is asked; a system of None is its default one."""
         return {
             "id": run,
             "command": "triage",

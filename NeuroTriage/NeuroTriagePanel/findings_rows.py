@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from NeuroTriageLib.core.codes import FINDING_CODES
 from NeuroTriageLib.core.findings import ExamResult, Finding
+from NeuroTriageLib.core.opinions import source_code
 
-COLUMNS = ("Hemorrhage", "Prob.", "Thresh.", "mL", "Status", "Slice")
+COLUMNS = ("Hemorrhage", "Prob.", "Thresh.", "mL", "Status", "Slice", "Doubt")
 STATUS_TEXTS = {"found": "Found", "not_found": "Not found", "could_not_look": "Not assessed"}
 NONE = "–"
 
@@ -20,7 +21,7 @@ class FindingRow:
         cells: one text per column of COLUMNS.
         color_rgb: the segment's colour, 0-1.
         status: of the finding.
-        tooltip: model, ABC/2 and reason in one or more sentences.
+        tooltip: model, ABC/2, reason and each system's opinion, one per line.
     """
 
     cells: tuple[str, ...]
@@ -38,6 +39,7 @@ def finding_row(result: ExamResult, finding: Finding) -> FindingRow:
         _number(finding.volume_ml, 1) if finding.status == "found" else NONE,
         STATUS_TEXTS[finding.status],
         NONE if finding.key_slice is None else str(finding.key_slice + 1),
+        _doubt(finding),
     )
     return FindingRow(cells, FINDING_CODES[finding.code].color_rgb, finding.status, _tooltip(result, finding))
 
@@ -51,14 +53,41 @@ def summary(result: ExamResult) -> str:
     """The whole exam in one sentence."""
     any_findings = [finding for finding in result.findings if finding.code == "any"]
     if any(finding.present is None for finding in any_findings) or not any_findings:
-        return "This exam could not be assessed. That is not a negative result."
+        reason = next((finding.reason for finding in any_findings if finding.reason), "")
+        return f"This exam could not be assessed. That is not a negative result. {reason}".strip()
     present = [finding for finding in result.findings if finding.present and finding.code != "any"]
     if any(finding.present for finding in any_findings):
         names = ", ".join(short_name(finding.code).lower() for finding in present)
-        total_ml = max(finding.volume_ml or 0.0 for finding in any_findings)
+        volumes = [finding.volume_ml for finding in any_findings if finding.volume_ml is not None]
         where = f": {names}" if names else ""
-        return f"Hemorrhage found{where}. {total_ml:.1f} mL in all."
-    return "No hemorrhage found by this model."
+        size = f" {max(volumes):.1f} mL in all." if volumes else ""
+        return f"Hemorrhage found{where}.{size}{_split(any_findings)}"
+    return f"No hemorrhage found by this model.{_split(any_findings)}"
+
+
+def _split(any_findings: list[Finding]) -> str:
+    return " The systems disagree." if any(finding.agreement == "split" for finding in any_findings) else ""
+
+
+def opinion_texts(result: ExamResult, finding: Finding) -> list[str]:
+    """What each system said of a finding, where several did; one on subdural or epidural stands with both."""
+    said: dict[str, dict[str, Finding]] = {}
+    for opinion in result.opinions:
+        said.setdefault(opinion.system, {})[opinion.code] = opinion
+    texts = []
+    for system, own in said.items():
+        source = source_code(finding.code, own)
+        if system == finding.system or source is None:
+            continue
+        opinion, meant = own[source], "" if source == finding.code else f" ({source})"
+        figure = "" if opinion.probability is None else f", {opinion.probability:.2f}"
+        texts.append(f"{system}: {STATUS_TEXTS[opinion.status].lower()}{figure}{meant}")
+    return texts
+
+
+def _doubt(finding: Finding) -> str:
+    """The systems' disagreement, with a mark where their own answers differ."""
+    return _number(finding.doubt, 2) + (" split" if finding.agreement == "split" else "")
 
 
 def _tooltip(result: ExamResult, finding: Finding) -> str:
@@ -73,6 +102,11 @@ def _tooltip(result: ExamResult, finding: Finding) -> str:
         parts = "1 part" if finding.components == 1 else f"{finding.components} parts"
         lines.append(f"{parts}, size class {finding.size_class}")
     models = [reading.model for reading in result.readings if reading.system == finding.system]
+    if finding.doubt is not None:
+        lines.append(
+            f"Doubt (standard deviation of the opinions): {finding.doubt:.2f}, the systems {finding.agreement}"
+        )
+    lines += opinion_texts(result, finding)
     lines += [f"Model: {model.name} {model.version} ({model.sha256[:12]})" for model in models]
     return "\n".join(lines)
 

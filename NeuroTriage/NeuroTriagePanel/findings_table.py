@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 import qt
 
-from .findings_rows import COLUMNS, FindingRow
+from .findings_rows import COLUMNS, NONE, FindingRow
 
 # Figures stand right, words left.
-_RIGHT_COLUMNS = {1, 2, 3, 5}
+_RIGHT_COLUMNS = {1, 2, 3, 5, 6}
+_DOUBT = COLUMNS.index("Doubt")
 _PRESENT_BACKGROUND = "#fdf1ef"
 _QUIET_TEXT = "#707070"
 _SWATCH_PX = 10
@@ -45,6 +46,8 @@ class FindingsTable:
         """Show these lines instead of those that are there."""
         self._table.setRowCount(0)
         self._table.setRowCount(len(rows))
+        # One system alone has nobody to disagree with, and the names need the room.
+        self._table.setColumnHidden(_DOUBT, all(row.cells[_DOUBT] == NONE for row in rows))
         for number, row in enumerate(rows):
             for column, text in enumerate(row.cells):
                 self._table.setItem(number, column, _item(row, column, text))

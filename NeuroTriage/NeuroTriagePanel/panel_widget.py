@@ -112,7 +112,7 @@ class PanelWidget:
         self._empty_results()
         self.state = self.state.begun(time.monotonic())
         self._clock.start()
-        request = self._run.request(run=self.state.run, system="kuo2019", device=self.parameters.device.value)
+        request = self._run.request(run=self.state.run, system=None, device=self.parameters.device.value)
         self._worker.send(**request)
         self.update()
 

@@ -13,6 +13,7 @@ from NeuroTriageLib.core.codes import ANY, FINDING_CODES
 from NeuroTriageLib.core.findings import Abc2, ExamResult, Finding, Reading
 from NeuroTriageLib.core.volume import Volume
 
+from .findings_rows import opinion_texts
 from .heat_colors import heat_color_node
 from .volume_geometry import flip_lps_ras, place_volume
 
@@ -159,6 +160,8 @@ def add_findings_table(result: ExamResult) -> slicer.vtkMRMLTableNode:
     _add_numbers(node, "Key slice (from 1)", [_from_one(finding) for finding, _ in rows])
     _add_numbers(node, "ABC/2 (mL)", [item and item.volume_ml for _, item in rows])
     _add_numbers(node, "ABC/2 off (%)", [item and item.percent_off for _, item in rows])
+    _add_numbers(node, "Doubt", [finding.doubt for finding, _ in rows])
+    _add_text(node, "Opinions", ["; ".join(opinion_texts(result, finding)) for finding, _ in rows])
     _add_text(node, "Remark", [finding.reason or (item.caveat if item else "") for finding, item in rows])
     models = "; ".join(f"{r.model.name} {r.model.version} {r.model.sha256}" for r in result.readings)
     node.SetAttribute("NeuroTriage.models", models)

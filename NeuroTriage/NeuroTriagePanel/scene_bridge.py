@@ -22,7 +22,7 @@ class ExamNodes:
 
     Args:
         ct: the volume that was read.
-        segmentations, heatmaps: one per reading.
+        segmentations, heatmaps: those of the answer; none of what could not be looked at.
         table: findings and measurements.
         lines: A and B of each ABC/2.
         folder_item: subject hierarchy item of the results.
@@ -51,8 +51,10 @@ def show_exam(
         result = _with_right_handed_slices(result)
         volume_node = result_nodes.add_ct_node(result.volume)
     ct_node = volume_node
-    segmentations = tuple(result_nodes.add_segmentation_node(result, reading, ct_node) for reading in result.readings)
-    heatmaps = tuple(result_nodes.add_heatmap_node(reading, ct_node) for reading in result.readings)
+    answer = result.readings[:1]  # the systems' own masks would cover it; their opinions stand in the table
+    drawn = (reading for reading in answer if reading.segments)
+    segmentations = tuple(result_nodes.add_segmentation_node(result, reading, ct_node) for reading in drawn)
+    heatmaps = tuple(result_nodes.add_heatmap_node(reading, ct_node) for reading in answer)
     table = result_nodes.add_findings_table(result)
     lines = tuple(line for abc2 in result.abc2 for line in result_nodes.add_abc2_lines(abc2))
     subject = subject or Subject(

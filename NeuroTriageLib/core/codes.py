@@ -48,6 +48,10 @@ FINDING_CODES: dict[str, FindingCode] = {
         ),
         FindingCode("SDH", "Subdural hemorrhage", (0.20, 0.63, 0.17), ("35486000", "Subdural hemorrhage")),
         FindingCode("EDH", "Epidural hemorrhage", (0.12, 0.47, 0.71), ("82999001", "Epidural hemorrhage")),
+        # No SNOMED CT concept covers subdural and epidural hemorrhage alone; the next broader one is that of "any".
+        FindingCode(
+            "SDH+EDH", "Subdural or epidural hemorrhage", (0.10, 0.62, 0.60), ("1386000", "Intracranial hemorrhage")
+        ),
         FindingCode("SAH", "Subarachnoid hemorrhage", (0.65, 0.34, 0.84), ("21454007", "Subarachnoid hemorrhage")),
     )
 }

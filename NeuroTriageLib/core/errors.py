@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .findings import Familiarity
+
 
 class NeuroTriageError(Exception):
     """Base of all errors that are shown to a user as one message.
@@ -49,6 +54,19 @@ class SeriesSelectionError(NeuroTriageError):
     """A readable study without a suitable series: the program could not look."""
 
     exit_code = 4
+
+
+class UnfamiliarExam(SeriesSelectionError):
+    """An exam unlike those that the models learned from: no figure about it could be trusted.
+
+    Args:
+        familiarity: by how much, and in what.
+    """
+
+    def __init__(self, familiarity: Familiarity) -> None:
+        self.familiarity = familiarity
+        next_step = "It is not negative. To see the answer all the same, use --accept-unfamiliar."
+        super().__init__(familiarity.message(), next_step=next_step)
 
 
 class ModelError(NeuroTriageError):

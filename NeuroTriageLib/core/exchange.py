@@ -14,7 +14,17 @@ from typing import Any
 import numpy as np
 
 from .errors import InputError
-from .findings import Abc2, ExamResult, Finding, ModelIdentity, QualityFlag, Reading, SeriesJudgement
+from .findings import (
+    Abc2,
+    ExamResult,
+    Familiarity,
+    Finding,
+    ModelIdentity,
+    QualityFlag,
+    Reading,
+    Region,
+    SeriesJudgement,
+)
 from .geometry import SliceGrid
 from .volume import Volume
 
@@ -34,15 +44,19 @@ def load_volume(folder: Path) -> Volume:
 
 
 def save_exam(result: ExamResult, folder: Path) -> None:
-    """Write a whole exam, images included, as an exchange folder (created if needed)."""
+    """Write a whole exam, images included, as an exchange folder (created if needed).
+
+    Of readings beyond the first the masks and heatmaps stay behind: only those of the answer are shown.
+    """
     arrays = {"volume": result.volume.array_kji}
     readings = []
     for number, reading in enumerate(result.readings):
-        arrays[f"label{number}"] = reading.label_kji
-        arrays[f"heatmap{number}"] = reading.heatmap_kji
+        if number == 0:
+            arrays |= {"label": reading.label_kji, "heatmap": reading.heatmap_kji}
         values = {f.name: getattr(reading, f.name) for f in dataclasses.fields(reading)}
-        del values["label_kji"], values["heatmap_kji"]
+        del values["label_kji"], values["heatmap_kji"], values["deliberation"]
         values["model"] = dataclasses.asdict(reading.model)
+        values["regions"] = [dataclasses.asdict(region) for region in reading.regions]
         values["slice_probability"] = {code: list(map(float, p)) for code, p in reading.slice_probability.items()}
         readings.append(values)
     document = {
@@ -51,6 +65,8 @@ def save_exam(result: ExamResult, folder: Path) -> None:
         "judgements": [dataclasses.asdict(item) for item in result.judgements],
         "quality": [dataclasses.asdict(item) for item in result.quality],
         "findings": [dataclasses.asdict(item) for item in result.findings],
+        "opinions": [dataclasses.asdict(item) for item in result.opinions],
+        "familiarity": result.familiarity and dataclasses.asdict(result.familiarity),
         "abc2": [dataclasses.asdict(item) for item in result.abc2],
     }
     for name in ("input", "study_instance_uid", "device", "timings_s"):
@@ -60,6 +76,8 @@ def save_exam(result: ExamResult, folder: Path) -> None:
 
 def load_exam(folder: Path, volume: Volume | None = None) -> ExamResult:
     """Read what save_exam wrote. Raises InputError when it is not there or damaged.
+
+    Readings beyond the first come back with an empty mask and heatmap of one voxel, which say nothing.
 
     Args:
         folder: exchange folder.
@@ -71,7 +89,11 @@ def load_exam(folder: Path, volume: Volume | None = None) -> ExamResult:
         values["codes"] = tuple(values["codes"])
         values["model"] = ModelIdentity(**values["model"])
         values["slice_probability"] = {code: np.asarray(p) for code, p in values["slice_probability"].items()}
-        readings.append(Reading(label_kji=arrays[f"label{number}"], heatmap_kji=arrays[f"heatmap{number}"], **values))
+        values["regions"] = tuple(Region(**_tuples(region)) for region in values["regions"])
+        label = arrays["label"] if number == 0 else np.zeros((1, 1, 1), np.uint8)
+        heatmap = arrays["heatmap"] if number == 0 else np.zeros((1, 1, 1), np.float16)
+        readings.append(Reading(label_kji=label, heatmap_kji=heatmap, **values))
+    familiarity = document["familiarity"]
     return ExamResult(
         volume=volume or _volume_from_json(document["volume"], arrays["volume"]),
         input=document["input"],
@@ -83,6 +105,8 @@ def load_exam(folder: Path, volume: Volume | None = None) -> ExamResult:
         abc2=tuple(Abc2(**_tuples(item)) for item in document["abc2"]),
         device=document["device"],
         timings_s=document["timings_s"],
+        opinions=tuple(Finding(**item) for item in document["opinions"]),
+        familiarity=Familiarity(**_tuples(familiarity)) if familiarity else None,
     )
 
 

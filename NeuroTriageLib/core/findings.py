@@ -9,6 +9,7 @@ import numpy as np
 
 from .codes import ANY
 from .geometry import SliceGrid
+from .opinions import Agreement
 from .volume import Volume
 
 Status = Literal["found", "not_found", "could_not_look"]
@@ -45,6 +46,54 @@ class Region:
     instance: int = 0
 
 
+@dataclass(frozen=True)
+class Familiarity:
+    """How far an exam is from those that the models learned from; preprocessing/familiarity.py measures it.
+
+    Args:
+        score: distance from the training exams, 0 or more; about 2 is usual.
+        threshold: above it the exam is unlike them.
+        reasons: plain phrases, the figures that are furthest off first; empty for a familiar exam.
+        accepted: True when the user has asked for an answer although the exam is unlike them.
+    """
+
+    score: float
+    threshold: float
+    reasons: tuple[str, ...] = ()
+    accepted: bool = False
+
+    @property
+    def is_familiar(self) -> bool:
+        """True when the score does not exceed the threshold."""
+        return self.score <= self.threshold
+
+    def message(self) -> str:
+        """One or two plain sentences for an unfamiliar exam."""
+        far = f"score {self.score:.1f}, limit {self.threshold:.1f}"
+        said = f"The exam is unlike those that the models learned from ({far})"
+        return f"{said}: {'; '.join(self.reasons)}." if self.reasons else f"{said}."
+
+
+@dataclass(frozen=True, eq=False)
+class Deliberation:
+    """How several systems came to one answer.
+
+    Args:
+        opinions: each system's own Reading, in the order of the consensus pack.
+        failures: system -> why it could not answer; the others did.
+        doubt: code -> standard deviation of the systems' calibrated probabilities (core/opinions.py), None when fewer
+            than two answer the code itself.
+        agreement: code -> whether their answers at their own thresholds are the same, None likewise.
+        familiarity: how usual the exam is.
+    """
+
+    opinions: tuple[Reading, ...]
+    failures: dict[str, str]
+    doubt: dict[str, float | None]
+    agreement: dict[str, Agreement | None]
+    familiarity: Familiarity
+
+
 @dataclass(frozen=True, eq=False)
 class Reading:
     """One system's answer, on the voxels of the source series.
@@ -52,7 +101,8 @@ class Reading:
     Args:
         system: catalog key, for instance "kuo2019".
         codes: codes of the types in label order: voxel value n of label_kji is codes[n - 1].
-        probability: code -> calibrated exam probability 0-1, for "any" and each type.
+        probability: code -> calibrated exam probability 0-1, for "any" and each type; a consensus lacks a type when
+            every member that answers it failed.
         threshold: code -> the operating point that probability is compared with (present when >=).
         slice_probability: code -> (K,) the uncalibrated score of each source slice, 0-1.
         label_kji: (K, J, I) uint8, 0 where nothing was found; holds only types that are present (see is_untyped).
@@ -61,6 +111,8 @@ class Reading:
         timings_s: stage name -> seconds.
         segments: False for a system that draws no mask: its label_kji is empty and says nothing about volumes.
         regions: boxes that the system looked at, accepted and rejected ones, when it works with boxes.
+        deliberation: of a consensus how it came about; None of a single system.
+        heatmap_source: whose heatmap it is where it is not the system's own: "ye2019", "mean of kuo2019, chang2018".
     """
 
     system: str
@@ -74,9 +126,16 @@ class Reading:
     timings_s: dict[str, float] = field(default_factory=dict)
     segments: bool = True
     regions: tuple[Region, ...] = ()
+    deliberation: Deliberation | None = None
+    heatmap_source: str = ""
 
     def is_present(self, code: str) -> bool:
-        """True when the exam probability of the code reaches its threshold; a type also needs "any" to be present."""
+        """True when the exam probability of the code reaches its threshold; a type also needs "any" to be present.
+
+        False for a code that was not answered.
+        """
+        if code not in self.probability:
+            return False
         return self.probability[code] >= self.threshold[code] and (code == ANY or self.is_present(ANY))
 
     @property
@@ -98,11 +157,13 @@ class Finding:
         system: who says so.
         status: "could_not_look" is not a negative; then reason says why and every number is None.
         probability, threshold: calibrated, 0-1.
-        volume_ml: sum of the mask's voxel volumes; 0.0 when not found.
-        components: number of 26-connected parts of the mask.
+        volume_ml: sum of the mask's voxel volumes; 0.0 when not found, None from a system that draws no mask.
+        components: number of 26-connected parts of the mask; None from a system that draws no mask.
         key_slice: index k (from 0) of the slice to look at first; None when not found.
         size_class: large > 25 mL, medium 5-25, small 0.01-5, punctate < 0.01 (Chang 2018); None without a mask.
         reason: why it could not be looked at, "" otherwise.
+        doubt: of a consensus the standard deviation 0-0.5 of the systems' probabilities; None of fewer than two.
+        agreement: of a consensus "agree" or "split": do the systems' own answers differ; None likewise.
     """
 
     code: str
@@ -115,6 +176,8 @@ class Finding:
     key_slice: int | None = None
     size_class: SizeClass | None = None
     reason: str = ""
+    doubt: float | None = None
+    agreement: Agreement | None = None
 
     @property
     def present(self) -> bool | None:
@@ -197,12 +260,14 @@ class ExamResult:
         study_instance_uid: UID of the study ("" when unknown).
         judgements: chosen and rejected series.
         quality: flags, in the order of importance.
-        readings: one per system.
+        readings: the answer's first, then one per system whose opinion went into it; none when it could not be looked
+            at.
         findings: the answer, "any" first, then the types.
-        opinions: what each system said by itself, in the order of readings; equal to findings with one system.
+        opinions: what each system said by itself; equal to findings with one system.
         abc2: one per type with a mask.
         device: "cpu" or "cuda: NAME".
         timings_s: stage name -> seconds.
+        familiarity: how usual the exam is; None when it was not measured.
     """
 
     volume: Volume
@@ -216,6 +281,7 @@ class ExamResult:
     device: str
     timings_s: dict[str, float]
     opinions: tuple[Finding, ...] = ()
+    familiarity: Familiarity | None = None
 
     @property
     def grid(self) -> SliceGrid:

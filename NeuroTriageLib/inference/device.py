@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -64,6 +65,15 @@ def place_network(network: nn.Module, device: ComputeDevice) -> nn.Module:
         return network.to(device.device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
     except torch.OutOfMemoryError as error:
         raise ModelError("The model does not fit on the GPU.", next_step="Use --device cpu.") from error
+
+
+@contextmanager
+def gpu_memory_errors() -> Iterator[None]:
+    """Turns the GPU's out-of-memory into a message that a user can act on."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise ModelError("The GPU ran out of memory.", next_step="Use --device cpu, or free the GPU.") from error
 
 
 def fold_batch_norms(network: nn.Module) -> None:

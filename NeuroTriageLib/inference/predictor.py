@@ -7,7 +7,6 @@ tissue; that, and nothing else, is the difference between them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,10 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..core.errors import ConfigError, ModelError
+from ..core.errors import ConfigError
 from ..networks.patchfcn import OUTPUT_STRIDE, PatchFcn, patch_logits, window_logits
 from ..preprocessing.patch_lattice import WindowLattice, lattice_over
-from .device import ComputeDevice, place_network
+from .device import ComputeDevice, gpu_memory_errors, place_network
 
 Method = Literal["dense", "patches"]
 Progress = Callable[[str, float], None]
@@ -87,7 +86,7 @@ class PatchFcnPredictor:
         run = self._dense if method == "dense" else self._patches
         done = 0
         progress("network", 0.0)
-        with torch.inference_mode(), self.device.precision(), _memory_errors():
+        with torch.inference_mode(), self.device.precision(), gpu_memory_errors():
             for members, pixel_bchw, score_cb in run(exam, lattice):
                 for number, s in enumerate(members):
                     lattice.paste(pixel_bchw[number], maps.pixel_cshw[:, s])
@@ -143,15 +142,6 @@ class _Exam:
     scored_sji: np.ndarray
     neighbours: np.ndarray
     slabs: np.ndarray
-
-
-@contextmanager
-def _memory_errors() -> Iterator[None]:
-    """Turns the GPU's out-of-memory into a message that a user can act on."""
-    try:
-        yield
-    except torch.OutOfMemoryError as error:
-        raise ModelError("The GPU ran out of memory.", next_step="Use --device cpu, or free the GPU.") from error
 
 
 def _present(logits: Tensor) -> Tensor:

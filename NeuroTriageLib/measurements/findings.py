@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
 from ..core.codes import ANY, CT_HEMORRHAGE_CODES
 from ..core.findings import Abc2, Finding, Reading
 from ..core.geometry import SliceGrid
+from ..core.opinions import SDH_OR_EDH
 from .abc2 import ABC2_CODES, measure_abc2
 from .components import Components, find_components
 from .volume import largest_slice, size_class
 
-REPORT_ORDER = (ANY, *CT_HEMORRHAGE_CODES)
+REPORT_ORDER = (ANY, "IPH", "IVH", "SDH", "EDH", SDH_OR_EDH, "SAH")
+assert set(CT_HEMORRHAGE_CODES) < set(REPORT_ORDER)
+
+UNANSWERED = "None of the systems that answer this could read the exam."
 
 
 def measure(reading: Reading, grid: SliceGrid) -> tuple[tuple[Finding, ...], tuple[Abc2, ...]]:
-    """Findings in the order any, IPH, IVH, SDH, EDH, SAH, and ABC/2 of each type with a mask (but SAH).
+    """Findings in the order any, IPH, IVH, SDH, EDH, SDH+EDH, SAH, and ABC/2 of each type with a mask (but SAH).
 
     "any" has the whole mask, also when no type reaches its threshold (Reading.is_untyped). A finding without a mask
-    has 0 mL, and the slice of its highest score as key slice.
+    has 0 mL, or None when the system draws no masks at all, and the slice of its highest score as key slice. A type
+    that was left unanswered could not be looked at.
 
     Args:
         reading: a system's answer; its label map lies on the grid.
@@ -30,11 +36,11 @@ def measure(reading: Reading, grid: SliceGrid) -> tuple[tuple[Finding, ...], tup
     masks = {code: reading.label_kji == number + 1 for number, code in enumerate(reading.codes) if code in found}
     if ANY in found:
         masks[ANY] = reading.label_kji > 0 if reading.is_untyped else _union(masks, reading.label_kji.shape)
-    parts = {code: find_components(mask, grid) for code, mask in masks.items()}
+    parts = {code: find_components(mask, grid) for code, mask in masks.items()} if reading.segments else {}
     findings = tuple(
-        _found(reading, code, parts[code], largest_slice(masks[code])) if code in found else _not_found(reading, code)
+        _found(reading, code, parts.get(code), largest_slice(masks[code])) if code in found else _absent(reading, code)
         for code in REPORT_ORDER
-        if code in reading.probability
+        if code in reading.probability or code in reading.codes
     )
     abc2 = tuple(measure_abc2(code, parts[code], grid) for code in ABC2_CODES if code in parts and parts[code].count)
     return findings, abc2
@@ -49,8 +55,8 @@ def could_not_look(system: str, codes: Iterable[str], reason: str) -> tuple[Find
     return tuple(Finding(code=code, system=system, status="could_not_look", reason=reason) for code in codes)
 
 
-def _found(reading: Reading, code: str, parts: Components, largest: int | None) -> Finding:
-    volume_ml = float(parts.volumes_ml.sum())
+def _found(reading: Reading, code: str, parts: Components | None, largest: int | None) -> Finding:
+    volume_ml = None if parts is None else float(parts.volumes_ml.sum())
     return Finding(
         code=code,
         system=reading.system,
@@ -58,22 +64,33 @@ def _found(reading: Reading, code: str, parts: Components, largest: int | None) 
         probability=float(reading.probability[code]),
         threshold=float(reading.threshold[code]),
         volume_ml=volume_ml,
-        components=parts.count,
+        components=None if parts is None else parts.count,
         key_slice=_highest_slice(reading, code) if largest is None else largest,
-        size_class=size_class(volume_ml),
+        size_class=None if volume_ml is None else size_class(volume_ml),
+        **_disagreement(reading, code),
     )
 
 
-def _not_found(reading: Reading, code: str) -> Finding:
+def _absent(reading: Reading, code: str) -> Finding:
+    if code not in reading.probability:
+        return could_not_look(reading.system, (code,), UNANSWERED)[0]
     return Finding(
         code=code,
         system=reading.system,
         status="not_found",
         probability=float(reading.probability[code]),
         threshold=float(reading.threshold[code]),
-        volume_ml=0.0,
-        components=0,
+        volume_ml=0.0 if reading.segments else None,
+        components=0 if reading.segments else None,
+        **_disagreement(reading, code),
     )
+
+
+def _disagreement(reading: Reading, code: str) -> dict[str, Any]:
+    """Doubt and agreement of a consensus; nothing of a single system."""
+    if reading.deliberation is None:
+        return {}
+    return {"doubt": reading.deliberation.doubt[code], "agreement": reading.deliberation.agreement[code]}
 
 
 def _highest_slice(reading: Reading, code: str) -> int | None:

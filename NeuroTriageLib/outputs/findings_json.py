@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from ..core.findings import Abc2, ExamResult, Finding, Reading, SeriesJudgement
+from ..core.findings import Abc2, ExamResult, Familiarity, Finding, Reading, Region, SeriesJudgement
 
-SCHEMA_ID = "neurotriage-findings-1"
+SCHEMA_ID = "neurotriage-findings-2"
 """Changes only when a program that reads the present documents would no longer understand them."""
 
 NOTICE = "Research software, not for diagnosis."
@@ -33,6 +33,9 @@ def findings_document(result: ExamResult) -> dict[str, Any]:
             {"code": flag.code, "message": flag.message, "value": _rounded(flag.value, 4)} for flag in result.quality
         ],
         "findings": [_finding(finding, result.volume.sop_instance_uids) for finding in result.findings],
+        "opinions": [_finding(finding, result.volume.sop_instance_uids) for finding in result.opinions],
+        "regions": [_region(reading.system, item) for reading in result.readings for item in reading.regions],
+        "familiarity": None if result.familiarity is None else _familiarity(result.familiarity),
         "abc2": [_abc2(item) for item in result.abc2],
         "models": [_model(reading) for reading in result.readings],
         "device": result.device,
@@ -83,6 +86,32 @@ def _finding(finding: Finding, sop_instance_uids: tuple[str, ...]) -> dict[str, 
         "key_sop_instance_uid": sop_instance_uids[key_slice] if sop_instance_uids and key_slice is not None else None,
         "size_class": finding.size_class,
         "reason": finding.reason,
+        "doubt": _rounded(finding.doubt, 4),
+        "agreement": finding.agreement,
+    }
+
+
+def _region(system: str, item: Region) -> dict[str, Any]:
+    first_row, first_column, last_row, last_column = (int(edge) for edge in item.box_ji)
+    return {
+        "system": system,
+        "code": item.code,
+        "confidence": round(float(item.confidence), 4),
+        "accepted": item.accepted,
+        "slice": int(item.slice_index),
+        "rows": [first_row, last_row],
+        "columns": [first_column, last_column],
+        "instance": int(item.instance) or None,
+    }
+
+
+def _familiarity(item: Familiarity) -> dict[str, Any]:
+    return {
+        "familiar": item.is_familiar,
+        "score": round(float(item.score), 3),
+        "threshold": round(float(item.threshold), 3),
+        "reasons": list(item.reasons),
+        "accepted": item.accepted,
     }
 
 

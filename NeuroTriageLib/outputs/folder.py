@@ -16,6 +16,7 @@ from .findings_json import write_findings_json
 from .heatmap import write_heatmap
 from .report import write_report
 from .segmentation import write_masks
+from .shown_masks import shown_reading
 
 FINDINGS_FILE = "findings.json"
 MASKS_FILE = "masks.seg.nrrd"
@@ -63,7 +64,8 @@ def write_outputs(
     They are written into a new folder beside out_dir (inside it, when it exists) and moved into place when all are
     complete; after any failure everything is as it was. With force the five result files are replaced as a set (an
     older scene does not stay beside newer findings); the user's other files in the folder stay. A result without a
-    reading has no masks, no heatmap and no scene: an empty mask would say that nothing was found.
+    reading has no masks, no heatmap and no scene, and that of a system that draws no masks has none of these: an empty
+    mask would say that nothing was found.
 
     Args:
         result: what to write.
@@ -104,8 +106,10 @@ def write_outputs(
 def _write_files(result: ExamResult, folder: Path, write_scene: SceneWriter | None) -> None:
     write_findings_json(result, folder / FINDINGS_FILE)
     write_report(result, folder / REPORT_FILE)
-    if result.readings:
-        write_masks(result, folder / MASKS_FILE)
+    reading = shown_reading(result)
+    if reading is not None:
+        if reading.segments:
+            write_masks(result, folder / MASKS_FILE)
         write_heatmap(result, folder / HEATMAP_FILE)
         if write_scene is not None:
             write_scene(result, folder / SCENE_FILE)

@@ -21,6 +21,7 @@ def write_heatmap(result: ExamResult, path: Path) -> None:
     fields = {
         "NeuroTriage_Content": "Probability of intracranial hemorrhage",
         "NeuroTriage_Unit": "percent",
+        "NeuroTriage_Heatmap": reading.heatmap_source or reading.system,
         "NeuroTriage_SeriesInstanceUID": result.volume.series_instance_uid,
         "NeuroTriage_Model": f"{reading.model.name} {reading.model.version} sha256 {reading.model.sha256}",
     }

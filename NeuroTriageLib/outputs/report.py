@@ -12,13 +12,15 @@ import numpy as np
 
 from .. import __version__
 from ..core.codes import ANY, FINDING_CODES
-from ..core.findings import ExamResult, Finding, Reading
+from ..core.findings import ExamResult, Finding, Reading, Region
+from ..core.opinions import source_code
 from .pictures import HEAT_STOPS_RGB, Picture, PictureMaker, css_color
 from .shown_masks import shown_reading
 from .slice_chart import slice_chart, slice_scores
 
 TEMPLATE_FILE = "report_template.html"
 THUMBNAILS = 12  # slices in the overview at most (ours)
+REJECTED_SHOWN = 5  # rejected boxes that are listed, the most confident first (ours)
 LINE_COLORS = {"A": "#ffeb3b", "B": "#4dd1e0"}  # as in the Slicer scene
 STATUS_WORDS = {"found": "Found", "not_found": "Not found", "could_not_look": "Could not look"}
 
@@ -41,6 +43,32 @@ class KeyPicture:
     picture: Picture
 
 
+@dataclass(frozen=True)
+class OpinionRow:
+    """One finding: the answer, each opinion in the order of the systems (None: not answered), their disagreement."""
+
+    answer: Finding
+    opinions: tuple[Finding | None, ...]
+    doubt: str
+
+
+@dataclass(frozen=True)
+class OpinionTable:
+    """The opinions side by side."""
+
+    systems: tuple[str, ...]
+    rows: tuple[OpinionRow, ...]
+
+
+@dataclass(frozen=True)
+class RejectedRegions:
+    """What a detector looked at and called no hemorrhage: how many boxes in all, and the most confident ones."""
+
+    system: str
+    count: int
+    shown: tuple[Region, ...]
+
+
 def write_report(result: ExamResult, path: Path) -> None:
     """Write the page. A result without a reading gives a page that says why it could not be looked at."""
     path.write_text(render_report(result), encoding="utf-8", newline="\n")
@@ -58,6 +86,8 @@ def render_report(result: ExamResult) -> str:
             result=result,
             headline=headline(result),
             several_systems=len({finding.system for finding in result.findings}) > 1,
+            weighed=opinion_table(result),
+            rejected=rejected_regions(result),
             overruled=any(_is_overruled(finding) for finding in result.findings),
             abc2_of={item.code: item for item in result.abc2},
             codes=FINDING_CODES,
@@ -78,6 +108,7 @@ def _picture_context(result: ExamResult, reading: Reading | None) -> dict[str, A
         "pictured": {key.picture.k for key in key_pictures},
         "thumbnails": [maker.thumbnail(k) for k in _overview_slices(result)],
         "chart": slice_chart(result, reading) if reading is not None else None,
+        "heatmap_source": reading.heatmap_source if reading is not None else "",
         "view_box": maker.view_box_mm,
         "letters": maker.plane.letters,
         "line_colors": LINE_COLORS,
@@ -103,6 +134,40 @@ def headline(result: ExamResult) -> Headline:
         return Headline("not_found", "No intracranial hemorrhage found", f"{detail} {gaps}".strip())
     reason = unseen[0].reason if unseen else "No system has read this exam."
     return Headline("could_not_look", "The exam could not be read", f"{reason} This is not a negative result.")
+
+
+def opinion_table(result: ExamResult) -> OpinionTable | None:
+    """The opinions beside the answer; None when the answer is a single system's."""
+    answers = {finding.system for finding in result.findings}
+    systems = tuple(dict.fromkeys(o.system for o in result.opinions if o.system not in answers))
+    if not systems:
+        return None
+    said = {(opinion.system, opinion.code): opinion for opinion in result.opinions}
+    rows = []
+    for finding in result.findings:
+        opinions = (_opinion(said, system, finding.code) for system in systems)
+        rows.append(OpinionRow(finding, tuple(opinions), doubt_words(finding)))
+    return OpinionTable(systems, tuple(rows))
+
+
+def _opinion(said: dict[tuple[str, str], Finding], system: str, code: str) -> Finding | None:
+    """A system's own word on a finding; one on subdural or epidural stands in both rows."""
+    return said.get((system, source_code(code, {c for s, c in said if s == system}) or code))
+
+
+def doubt_words(finding: Finding) -> str:
+    """The disagreement in words: "split, 0.31"."""
+    return "–" if finding.doubt is None else f"{finding.agreement or 'one opinion'}, {finding.doubt:.2f}"
+
+
+def rejected_regions(result: ExamResult) -> tuple[RejectedRegions, ...]:
+    """One entry per system that rejected boxes."""
+    entries = []
+    for reading in result.readings:
+        rejected = sorted((r for r in reading.regions if not r.accepted), key=lambda region: -region.confidence)
+        if rejected:
+            entries.append(RejectedRegions(reading.system, len(rejected), tuple(rejected[:REJECTED_SHOWN])))
+    return tuple(entries)
 
 
 def millilitres(volume_ml: float | None) -> str:

@@ -114,6 +114,12 @@ class PreparedExam:
         """(K,) the slab that each source slice went into."""
         return self.grid.slab_of_slice
 
+    def windowed(self, window_hu: tuple[float, float]) -> np.ndarray:
+        """(S, H, W) float32 0-1: what image_shw is for a system with this window."""
+        image = apply_window(self.hu_shw, window_hu)
+        image[~self.brain_shw] = 0.0
+        return image
+
     def labels_from_source(self, label_kji: np.ndarray) -> np.ndarray:
         """(S, H, W) uint8 of a label map on the source grid: the largest label where labels cover half a pixel."""
         grid = self.grid

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 
@@ -20,6 +15,7 @@ from ..io.model_packs import ModelPack
 from ..networks.patchfcn import PatchFcn
 from ..preprocessing.network_grid import PreparedExam, prepare
 from .kuo2019_config import Kuo2019Config, neighbour_slabs
+from .stage_clock import StageClock, no_progress
 
 SLICES_AT_ONCE = 8
 """Source slices decoded together: bounds the memory of a 300 x 512 x 512 exam (ours)."""
@@ -71,6 +67,7 @@ class Kuo2019System:
         volume: Volume,
         *,
         progress: Progress | None = None,
+        prepared: PreparedExam | None = None,
         method: Method = "dense",
     ) -> Reading:
         """The answer for a head CT, on its own voxels.
@@ -78,15 +75,16 @@ class Kuo2019System:
         Args:
             volume: non-contrast head CT in HU.
             progress: called with stage and fraction; may raise Cancelled.
+            prepared: the volume on this system's grid, where the caller has it already.
             method: "dense" (one pass per slab) or "patches" (the paper's overlapping patches).
 
         Raises:
             SeriesSelectionError: there is no intracranial space in the image, so it could not be looked at.
         """
-        progress = progress or _ignore
-        clock = _Clock(progress, {})
+        progress = progress or no_progress
+        clock = StageClock(progress)
         with clock.stage("prepare"):
-            prepared = prepare(volume, self.config)
+            prepared = prepared or prepare(volume, self.config)
         with clock.stage("network"):
             maps = self.predict(prepared, progress=progress, method=method)
         with clock.stage("decode"):
@@ -122,11 +120,11 @@ class Kuo2019System:
                 next_step="Check that the series is a non-contrast head CT with the skull in view.",
             )
         return self._predictor.predict(
-            prepared.image_shw,
+            prepared.windowed(self.config.window_hu),
             prepared.brain_shw,
             neighbour_slabs(len(prepared.image_shw), self.config.slices),
             method=method,
-            progress=progress or _ignore,
+            progress=progress or no_progress,
         )
 
     def probabilities(self, maps: ExamMaps) -> dict[str, float]:
@@ -183,12 +181,8 @@ def decode(
         if shown and bleeding.any():
             most_probable = prepared.to_source(type_maps, part).argmax(axis=0)
             label_kji[part] = np.where(bleeding, np.asarray(shown, dtype=np.uint8)[most_probable], 0)
-        (progress or _ignore)("decode", part.stop / shape[0])
+        (progress or no_progress)("decode", part.stop / shape[0])
     return label_kji, heatmap_kji
-
-
-def _ignore(stage: str, fraction: float) -> None:
-    """Progress that nobody follows."""
 
 
 def _config(pack: ModelPack) -> Kuo2019Config:
@@ -206,19 +200,3 @@ def _config(pack: ModelPack) -> Kuo2019Config:
     if config.codes != manifest.codes:
         raise ModelError("The model pack's codes and its settings disagree.", where=str(pack.path))
     return config
-
-
-@dataclass(frozen=True)
-class _Clock:
-    """Seconds per stage, and the caller's progress at each stage's ends."""
-
-    progress: Progress
-    seconds: dict[str, float]
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        self.progress(name, 0.0)
-        start = time.perf_counter()
-        yield
-        self.seconds[name] = round(time.perf_counter() - start, 3)
-        self.progress(name, 1.0)

@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from ..preprocessing.network_grid import AIR_HU, PreparedExam
+from ..core.errors import ConfigError
+from ..core.geometry import SliceGrid
+from ..core.volume import Volume
+from ..preprocessing.network_grid import AIR_HU, NetworkGrid, NetworkGridSettings, PreparedExam
+from ..preprocessing.slab_layout import DisplayAxes
 
 HEAD_HU = -300.0
 """Pixels above this belong to the head (or the table): what lies beyond their box is air and is not kept (ours)."""
@@ -59,6 +63,33 @@ class BankExam:
             self._uncropped(self.brain_shw, 0),
             self._uncropped(self.label_shw, 0),
         )
+
+    def prepared(self, config: NetworkGridSettings) -> tuple[Volume, PreparedExam]:
+        """The exam as a system reads it: a volume whose voxels are the network's pixels, upright, and its preparation.
+
+        Slabs stand slab_mm apart, whatever they were in the series: the bank does not know that any more.
+
+        Args:
+            config: the grid that the bank was prepared on. Raises ConfigError when the image size is another.
+        """
+        if config.image_size != self.image_size:
+            raise ConfigError(
+                f"The bank's images have {self.image_size} pixels, the system's {config.image_size}.",
+                next_step="Use a bank that was prepared for this system.",
+            )
+        hu, brain, _ = self.whole()
+        slabs, size, _ = hu.shape
+        spacing = config.pixel_spacing_mm
+        origins = np.zeros((slabs, 3))
+        origins[:, 2] = np.arange(slabs) * config.slab_mm
+        right, back = np.array([1.0, 0.0, 0.0]), np.array([0.0, 1.0, 0.0])
+        volume = Volume(hu, SliceGrid(hu.shape, origins, right, back, spacing, spacing, config.slab_mm))
+        each = np.eye(slabs, dtype=np.float32)
+        pixels = np.arange(size, dtype=np.float64)
+        singles = tuple((s,) for s in range(slabs))
+        grid = NetworkGrid(hu.shape, DisplayAxes.of(volume.grid), singles, each, each, pixels, pixels, 1.0, 1.0)
+        exam = PreparedExam(np.zeros(0), hu.astype(np.float32), brain, np.asarray(brain.any(axis=(1, 2))), grid)
+        return volume, replace(exam, image_shw=exam.windowed(config.window_hu))
 
     def save(self, path: Path) -> None:
         """Write the exam in one step, so that a reader never meets half of it."""

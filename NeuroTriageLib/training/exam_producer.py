@@ -12,10 +12,9 @@ from pathlib import Path
 import torch
 
 from ..core.errors import InputError
-from ..preprocessing.network_grid import prepare
+from ..preprocessing.network_grid import NetworkGridSettings, prepare
 from ..simulation.anatomy import load_anatomy
 from ..simulation.head_ct import simulate_head_ct
-from ..systems.kuo2019_config import Kuo2019Config
 from .exam_bank import BankExam, exam_path
 
 TRAINING_MAPS = range(1, 17)  # maps 01-16 train, 17-18 validate, 19-20 are kept for the test
@@ -38,7 +37,7 @@ class ProductionPlan:
 
     maps: Path
     bank: Path
-    config: Kuo2019Config
+    config: NetworkGridSettings
     training_exams: int
     validation_exams: int
 

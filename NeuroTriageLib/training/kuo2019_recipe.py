@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from .schedules import one_cycle
+
 Optimizer = Literal["sgd", "adamw"]
 Schedule = Literal["step", "one_cycle"]
 StageName = Literal["segmentation", "patch", "joint"]
@@ -74,6 +76,7 @@ class TrainingConfig:
         jitter: how far a positive patch's centre lies from a blood pixel, as a share of the patch, to each side.
         augmentation: random changes of the patches.
         average_decay: the weights that are kept are a running mean with this decay per step (0 keeps the last ones).
+        fit_pixel_threshold: the pack calls pixels from the probability with the best Dice on the validation exams.
         minutes: wall-clock budget; None trains the stages' epochs.
         bfloat16: lower precision in the convolutions where the device has it.
         seed: of weights, patches and augmentation.
@@ -103,6 +106,7 @@ class TrainingConfig:
     jitter: float = 0.42  # not stated; ours
     augmentation: Augmentation = Augmentation()
     average_decay: float = 0.0  # Kuo 2019 keeps the last weights
+    fit_pixel_threshold: bool = False  # Kuo 2019, figure 5: 0.5
     minutes: float | None = None
     bfloat16: bool = False
     seed: int = 1
@@ -112,11 +116,7 @@ class TrainingConfig:
         if self.schedule == "step":
             drops = int(epochs_done // self.step_epochs)
             return float(stage.learning_rate * self.step_factor**drops)
-        warm = 0.08
-        if fraction < warm:
-            return stage.learning_rate * (0.1 + 0.9 * fraction / warm)
-        rest = (min(fraction, 1.0) - warm) / (1 - warm)
-        return stage.learning_rate * (0.01 + 0.99 * (1 - rest) ** 1.2)
+        return one_cycle(stage.learning_rate, fraction)
 
 
 PUBLISHED_TRAINING = TrainingConfig()
@@ -138,6 +138,7 @@ COMPACT_TRAINING = TrainingConfig(
     whole_size=(216, 176),  # 194 x 158 mm: the intracranial space of most heads
     candidates=3,
     average_decay=0.998,
+    fit_pixel_threshold=True,
     minutes=70.0,
     bfloat16=True,
 )

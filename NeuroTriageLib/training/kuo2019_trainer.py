@@ -10,20 +10,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..core.errors import InputError
 from ..networks.patchfcn import OUTPUT_STRIDE, PatchFcn
 from ..systems.kuo2019_config import Kuo2019Config
 from .checkpoint import generator_state, restore_generator
 from .dense_validation import validate
 from .exam_bank import ExamBank
+from .guarded_step import GuardedStep
 from .kuo2019_losses import patch_loss, patch_targets, pixel_loss
 from .kuo2019_recipe import Stage, TrainingConfig
 from .patch_augmentation import augmented
 from .patch_sampler import PatchSampler
 from .windowed_exam import WindowedExam
-
-LARGEST_GRADIENT = 5.0  # not in Kuo 2019; ours, against rare spikes
-MOST_SKIPPED = 20  # steps in a row; ours
 
 
 class Kuo2019Trainer:
@@ -58,7 +55,7 @@ class Kuo2019Trainer:
         self.stage_index = 0
         self.stage_step = 0
         self.stage_seconds = 0.0
-        self.skipped = 0
+        self._guarded_step = GuardedStep()
         self.optimizer = self._start_stage()
 
     @property
@@ -130,15 +127,8 @@ class Kuo2019Trainer:
         slabs, image, target = self._batch()
         losses = self._losses(image.to(memory_format=self.layout), target)
         each = torch.stack(list(losses.values())).sum(dim=0)
-        self.optimizer.zero_grad(set_to_none=True)
-        each.mean().backward()  # type: ignore[no-untyped-call]
         self.sampler.remember(slabs, each.detach().cpu().numpy())
-        norm = nn.utils.clip_grad_norm_(self._trained_parameters(), LARGEST_GRADIENT)
-        if torch.isfinite(norm):
-            self.optimizer.step()
-            self.skipped = 0
-        else:
-            self._skip()
+        self._guarded_step(each.mean(), self.optimizer, self._trained_parameters())
         self.step += 1
         self.stage_step += 1
         self._update_average()
@@ -147,15 +137,6 @@ class Kuo2019Trainer:
         if self.fraction() >= 1.0:
             self.next_stage()
         return values
-
-    def _skip(self) -> None:
-        """Leave out a step whose gradients are not numbers. Raises InputError when that goes on."""
-        self.skipped += 1
-        if self.skipped >= MOST_SKIPPED:
-            raise InputError(
-                f"The gradients of {MOST_SKIPPED} steps in a row are not numbers.",
-                next_step="Start again from the checkpoint, with a smaller learning rate or without bfloat16.",
-            )
 
     def next_stage(self) -> None:
         """Leave the present stage; the next one starts from the weights that would be kept."""

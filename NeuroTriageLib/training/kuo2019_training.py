@@ -8,9 +8,10 @@ from pathlib import Path
 from ..systems.kuo2019_config import COMPACT, PUBLISHED
 from .exam_bank import ExamBank
 from .exam_producer import ProductionPlan
-from .kuo2019_pack import export_pack, training_record, view_of
+from .kuo2019_pack import export_pack, view_of
 from .kuo2019_recipe import COMPACT_TRAINING, PUBLISHED_TRAINING
 from .kuo2019_trainer import Kuo2019Trainer
+from .pack_export import training_record
 from .training_run import Report, TrainOptions, run_training, training_device
 
 VARIANTS = {"compact": (COMPACT, COMPACT_TRAINING), "published": (PUBLISHED, PUBLISHED_TRAINING)}

@@ -30,7 +30,7 @@ def augmented(
     target = torch.from_numpy(batch.target).to(device)
     if settings is None:
         return _center(image, size), _center(target, size).long()
-    image = _changed_intensity(image, settings, window_hu, rng)
+    image = changed_intensity(image, settings, window_hu, rng)
     grid = _cut(len(image), (image.shape[-2], image.shape[-1]), size, settings, rng).to(device)
     patch = F.grid_sample(image, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
     # Shifted by one, so that the zeros beyond the crop mean OUTSIDE and 0 (no blood) stays itself.
@@ -39,7 +39,7 @@ def augmented(
     return patch, (labels[:, 0].long() + OUTSIDE) % (OUTSIDE + 1)
 
 
-def _changed_intensity(image: Tensor, settings: Augmentation, window_hu: float, rng: np.random.Generator) -> Tensor:
+def changed_intensity(image: Tensor, settings: Augmentation, window_hu: float, rng: np.random.Generator) -> Tensor:
     """Offset, gain, noise, glow beside bone, and blur inside the brain; what lies outside stays 0."""
     count = len(image)
     brain = image > 0
@@ -48,13 +48,13 @@ def _changed_intensity(image: Tensor, settings: Augmentation, window_hu: float, 
     spread = _column(rng.uniform(0, settings.noise_hu, count) * (rng.random(count) < 0.5) / window_hu, image)
     noise = torch.from_numpy(rng.standard_normal(image.shape, dtype=np.float32)).to(image.device)
     glow = _column(rng.uniform(0, settings.rim_hu, count) * (rng.random(count) < 0.7) / window_hu, image)
-    changed = image * gain + offset + noise * spread + glow * _nearness_to_bone(brain)
+    changed = image * gain + offset + noise * spread + glow * nearness_to_bone(brain)
     for b in np.flatnonzero(rng.random(count) < settings.blur):
         changed[b] = F.avg_pool2d(changed[b : b + 1], 3, 1, 1, count_include_pad=False)[0] * 0.6 + changed[b] * 0.4
     return changed.clamp_(0.0, 1.0) * brain
 
 
-def _nearness_to_bone(brain: Tensor) -> Tensor:
+def nearness_to_bone(brain: Tensor) -> Tensor:
     """(b, s, n, n) about 0.5 at the edge of the brain, falling to 0 over 15 mm: beam hardening and scatter."""
     outside = F.avg_pool2d((~brain).float(), 4)
     for _ in range(2):

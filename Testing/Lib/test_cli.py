@@ -62,6 +62,38 @@ def test_results_are_replaced_only_with_force(study, pack, tmp_path, capsys, wit
     assert cli.main([*command, "--force"]) == 0
 
 
+@pytest.fixture
+def consensus_pack(pack, tmp_path) -> Path:
+    """A consensus beside its only member."""
+    return tiny_packs.save_consensus(pack.parent / f"consensus-{tmp_path.name}", pack)
+
+
+def test_the_answer_of_a_consensus_comes_with_the_opinions(study, consensus_pack, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert cli.main(["triage", str(study), "-o", str(out), "--model", str(consensus_pack), "--no-scene"]) == 0
+    document = json.loads((out / "findings.json").read_text("utf-8"))
+    assert {finding["system"] for finding in document["findings"]} == {"consensus"}
+    assert {finding["system"] for finding in document["opinions"]} == {"kuo2019"}
+    assert [model["system"] for model in document["models"]] == ["consensus", "kuo2019"]
+    assert document["familiarity"]["familiar"] is True
+    assert "kuo2019" in (out / "report.html").read_text("utf-8")
+
+
+def test_an_unfamiliar_exam_ends_with_4_and_results_that_say_why(study, pack, tmp_path, capsys):
+    strict = tiny_packs.save_consensus(pack.parent / "strict", pack, familiarity_threshold=1e-3)
+    command = ["triage", str(study), "--model", str(strict), "--no-scene"]
+    assert cli.main([*command, "-o", str(tmp_path / "out")]) == 4
+    assert "not a negative result" in capsys.readouterr().err
+    document = json.loads((tmp_path / "out" / "findings.json").read_text("utf-8"))
+    assert {finding["status"] for finding in document["findings"]} == {"could_not_look"}
+    assert document["familiarity"]["familiar"] is False and document["opinions"] == []
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["findings.json", "report.html"]
+    assert cli.main([*command, "-o", str(tmp_path / "accepted"), "--accept-unfamiliar"]) == 0
+    document = json.loads((tmp_path / "accepted" / "findings.json").read_text("utf-8"))
+    assert document["familiarity"]["accepted"] is True
+    assert document["quality"][0]["code"] == "unfamiliar"
+
+
 def test_no_output_names_the_patient(study, pack, tmp_path, capsys, without_scene):
     out = tmp_path / "out"
     assert cli.main(["triage", str(study), "-o", str(out), "--model", str(pack)]) == 0
@@ -113,6 +145,12 @@ def test_an_exam_is_simulated_and_written_as_dicom(tmp_path, capsys):
     folder = Path(capsys.readouterr().out.strip())
     assert (folder / "truth.json").exists() and list(folder.rglob("*.dcm"))
     assert cli.main(arguments) == 1  # nothing is overwritten
+
+
+def test_packs_belong_to_a_consensus(tmp_path, capsys):
+    command = ["train", "kuo2019", "--simulate", str(tmp_path), "-o", str(tmp_path / "run"), "--packs", "a", "b"]
+    assert cli.main(command) == 2
+    assert "consensus" in capsys.readouterr().err
 
 
 def test_a_bug_is_one_line_and_a_traceback_only_when_asked_for(monkeypatch, capsys):

@@ -12,7 +12,10 @@ from NeuroTriageLib import cli
 from NeuroTriageLib.core import errors
 from NeuroTriageLib.io.model_packs import PackManifest
 from NeuroTriageLib.outputs.findings_json import findings_schema
-from NeuroTriageLib.systems.kuo2019_config import COMPACT, PUBLISHED, Kuo2019Config
+from NeuroTriageLib.systems import kuo2019_config, ye2019_config
+from NeuroTriageLib.systems.consensus_config import ConsensusConfig, ConsensusMember
+from NeuroTriageLib.systems.kuo2019_config import Kuo2019Config
+from NeuroTriageLib.systems.ye2019_config import Ye2019Config
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -31,7 +34,7 @@ def table_row(document: str, key: str) -> list[str]:
 def test_every_field_of_findings_json_is_described():
     schema = findings_schema()
     names = set(schema["properties"]) - {"series"} | set(schema["properties"]["series"]["properties"])
-    for part in ("series", "finding", "abc2", "model", "quality_flag"):
+    for part in ("series", "finding", "abc2", "model", "quality_flag", "region", "familiarity"):
         names |= set(schema["$defs"][part]["properties"])
     document = text("findings_json.md")
     assert not [name for name in sorted(names) if not re.search(rf"`(\w+\.)?{name}`", document)]
@@ -39,15 +42,25 @@ def test_every_field_of_findings_json_is_described():
 
 def test_every_key_of_a_model_pack_is_described():
     document = text("model_packs.md")
-    names = {field.name for cls in (PackManifest, Kuo2019Config) for field in dataclasses.fields(cls)}
+    kinds = (PackManifest, Kuo2019Config, Ye2019Config, ConsensusConfig, ConsensusMember)
+    names = {field.name for cls in kinds for field in dataclasses.fields(cls)}
     assert not [name for name in sorted(names) if f"`{name}`" not in document]
 
 
-@pytest.mark.parametrize("name", ["width", "pixel_spacing_mm", "image_size", "patch_size", "patch_sharpness"])
-def test_the_described_settings_are_the_real_ones(name):
-    published, compact = table_row(text("model_packs.md"), name)[:2]
-    assert float(published) == getattr(PUBLISHED, name)
-    assert float(compact) == getattr(COMPACT, name)
+@pytest.mark.parametrize(
+    ("system", "names"),
+    [
+        ("kuo2019", ("width", "pixel_spacing_mm", "image_size", "patch_size", "patch_sharpness")),
+        ("ye2019", ("width", "pixel_spacing_mm", "image_size", "slab_mm", "margin_mm", "unasked_share")),
+    ],
+)
+def test_the_described_settings_are_the_real_ones(system, names):
+    section = text("model_packs.md").split(f"## config of {system}\n")[1].split("\n## ")[0]
+    config = {"kuo2019": kuo2019_config, "ye2019": ye2019_config}[system]
+    for name in names:
+        published, compact = table_row(section, name)[:2]
+        assert float(published) == getattr(config.PUBLISHED, name)
+        assert float(compact) == getattr(config.COMPACT, name)
 
 
 def test_every_error_stands_beside_its_exit_code():

@@ -109,6 +109,20 @@ def test_an_exam_is_answered_with_progress_and_a_result_folder(conversation, hea
     assert conversation.wait_for("progress", 7)["fraction"] <= 1
 
 
+def test_a_request_names_no_system_and_gets_the_default_one_with_the_users_choices(
+    conversation, head, tmp_path, monkeypatch
+):
+    asked = []
+    monkeypatch.setattr(catalog, "load_system", lambda name, **options: asked.append((name, options)) or FixedSystem())
+    request = {"command": "triage", "volume": str(head), "system": None}
+    conversation.say(id=1, result=str(tmp_path / "r1"), **request)
+    conversation.wait_for("result", 1)
+    conversation.say(id=2, result=str(tmp_path / "r2"), heatmap="ye2019", accept_unfamiliar=True, **request)
+    conversation.wait_for("result", 2)
+    plain = {"pack": None, "device": "auto", "heatmap": None, "accept_unfamiliar": False}
+    assert asked == [(None, plain), (None, plain | {"heatmap": "ye2019", "accept_unfamiliar": True})]
+
+
 def test_the_second_exam_uses_the_system_that_is_already_loaded(conversation, head, tmp_path, monkeypatch):
     loaded = []
     monkeypatch.setattr(catalog, "load_system", lambda name, **options: loaded.append(name) or FixedSystem())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from NeuroTriageLib.core.codes import ANY, CT_HEMORRHAGE_CODES, FINDING_CODES
+from NeuroTriageLib.core.opinions import SDH_OR_EDH
 
 # SNOMED CT concepts and their meaning, from public sources and not from our table; the one of IVH is still unconfirmed.
 SNOMED = {
@@ -13,12 +14,13 @@ SNOMED = {
     "IVH": "23276006",  # Ventricular hemorrhage (disorder)
     "SDH": "35486000",  # Subdural intracranial hemorrhage (disorder)
     "EDH": "82999001",  # Epidural intracranial hemorrhage (disorder)
+    "SDH+EDH": "1386000",  # no concept for the two together: the broader one of "any"
     "SAH": "21454007",  # Subarachnoid intracranial hemorrhage (disorder)
 }
 
 
 def test_every_type_and_any_has_an_entry():
-    assert set(FINDING_CODES) == {ANY, *CT_HEMORRHAGE_CODES}
+    assert set(FINDING_CODES) == {ANY, *CT_HEMORRHAGE_CODES, SDH_OR_EDH}
 
 
 @pytest.mark.parametrize("code", FINDING_CODES)

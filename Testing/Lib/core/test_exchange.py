@@ -12,10 +12,12 @@ from NeuroTriageLib.core.exchange import load_exam, load_volume, save_exam, save
 from NeuroTriageLib.core.findings import (
     Abc2,
     ExamResult,
+    Familiarity,
     Finding,
     ModelIdentity,
     QualityFlag,
     Reading,
+    Region,
     SeriesJudgement,
 )
 from NeuroTriageLib.core.geometry import SliceGrid
@@ -53,7 +55,10 @@ def result(volume) -> ExamResult:
         heatmap_kji=np.full(SHAPE, 0.25, dtype=np.float16),
         model=ModelIdentity("pack", "1.0", "ab" * 32),
         timings_s={"network": 0.5},
+        regions=(Region("SDH", 0.3, False, 2, (0, 1, 2, 3)),),
+        heatmap_source="mean of kuo2019",
     )
+    opinion = dataclasses.replace(reading, system="ye2019", segments=False, regions=())
     ends = ((0.0, 1.0, 2.0), (3.0, 4.0, 5.0))
     return ExamResult(
         volume=volume,
@@ -61,14 +66,16 @@ def result(volume) -> ExamResult:
         study_instance_uid="1.2",
         judgements=(SeriesJudgement("1.2.3", "HEAD 5MM", "CT", 3, True, ("Axial.", "Soft kernel.")),),
         quality=(QualityFlag("tilt", "The gantry is tilted by 12 degrees.", 12.0),),
-        readings=(reading,),
+        readings=(reading, opinion),
         findings=(
-            Finding("any", "kuo2019", "found", 0.9, 0.5, 3.0, 1, 2, "small"),
+            Finding("any", "kuo2019", "found", 0.9, 0.5, 3.0, 1, 2, "small", doubt=0.2, agreement="split"),
             Finding("EDH", "kuo2019", "could_not_look", reason="The series is incomplete."),
         ),
         abc2=(Abc2("IPH", 10.0, 8.0, 6.0, 0.24, 0.3, -20.0, 2, ends, ends, "multilobular"),),
         device="cpu",
         timings_s={"headers": 0.1},
+        opinions=(Finding("any", "ye2019", "found", 0.8, 0.5),),
+        familiarity=Familiarity(4.2, 3.0, ("the noise is high",), accepted=True),
     )
 
 
@@ -85,7 +92,7 @@ def test_a_volume_comes_back_the_same(volume, tmp_path):
 def test_an_exam_comes_back_the_same(result, tmp_path):
     save_exam(result, tmp_path)
     back = load_exam(tmp_path)
-    for name in ("input", "study_instance_uid", "judgements", "quality", "findings", "abc2", "device", "timings_s"):
+    for name in (f.name for f in dataclasses.fields(ExamResult) if f.name not in ("volume", "readings")):
         assert getattr(back, name) == getattr(result, name), name
     ours, theirs = result.readings[0], back.readings[0]
     np.testing.assert_array_equal(theirs.label_kji, ours.label_kji)
@@ -94,6 +101,17 @@ def test_an_exam_comes_back_the_same(result, tmp_path):
     for field in dataclasses.fields(Reading):
         if field.name not in ("label_kji", "heatmap_kji", "slice_probability"):
             assert getattr(theirs, field.name) == getattr(ours, field.name), field.name
+
+
+def test_of_the_opinions_everything_but_masks_and_heatmaps_comes_back(result, tmp_path):
+    save_exam(result, tmp_path)
+    _, opinion = load_exam(tmp_path).readings
+    assert (
+        opinion.system == "ye2019"
+        and not opinion.segments
+        and opinion.probability == {"any": 0.9, "IPH": 0.8, "SDH": 0.1}
+    )
+    assert not opinion.label_kji.any()
 
 
 def test_a_finding_that_could_not_be_looked_at_is_neither_present_nor_absent(result, tmp_path):

@@ -1,131 +1,116 @@
-"""The evaluation program with exams of known truth and a system that answers rightly."""
+"""The evaluation program with exams of known truth and systems of known answers."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from NeuroTriageLib.core.codes import CT_HEMORRHAGE_CODES
-from NeuroTriageLib.core.findings import ModelIdentity, Reading
-from NeuroTriageLib.core.geometry import SliceGrid
-from NeuroTriageLib.core.volume import Volume
 from NeuroTriageLib.evaluation.exam_records import read_records
+from NeuroTriageLib.simulation import settings
 from Testing.Benchmarks import evaluate_simulated as program
-
-SHAPE = (6, 24, 24)
-BLOOD_HU = 70
-
-
-@dataclass(frozen=True)
-class Exam:
-    """What the program needs of a simulated exam."""
-
-    volume: Volume
-    label_kji: np.ndarray
+from Testing.Benchmarks import simulated_exams
+from Testing.Lib.evaluation.exam_making import row
 
 
-def make_exam(anatomy, seed, settings, *, device):
-    """Water with a block of bright voxels (IPH) in it when the settings want hemorrhage."""
-    label = np.zeros(SHAPE, dtype=np.uint8)
-    if settings.positive_probability == 1.0:
-        label[1:5, 4 : 14 + seed % 3, 5:15] = 1
-    affine = np.diag([1.0, 1.0, 5.0, 1.0])
-    volume = Volume((label * BLOOD_HU).astype(np.int16), SliceGrid.from_affine(SHAPE, affine))
-    return Exam(volume, label)
+@pytest.fixture(autouse=True)
+def without_plots(monkeypatch):
+    """Plots take seconds; the tests of the command draw them."""
+    monkeypatch.setattr(program, "draw_plots", lambda records, folder: [])
 
 
-class RightSystem:
-    """Finds exactly the bright voxels."""
-
-    device_name = "cpu"
-
-    def __init__(self) -> None:
-        self.reads = 0
-
-    def read(self, volume: Volume) -> Reading:
-        """The answer."""
-        self.reads += 1
-        label = (volume.array_kji >= BLOOD_HU).astype(np.uint8)
-        codes = ("any", *CT_HEMORRHAGE_CODES)
-        found = 0.9 if label.any() else 0.1
-        return Reading(
-            system="right",
-            codes=CT_HEMORRHAGE_CODES,
-            probability={code: found if code in ("any", "IPH") else 0.05 for code in codes},
-            threshold=dict.fromkeys(codes, 0.5),
-            slice_probability={code: np.zeros(SHAPE[0]) for code in codes},
-            label_kji=label,
-            heatmap_kji=np.zeros(SHAPE, dtype=np.float16),
-            model=ModelIdentity("right", "1", "0" * 64),
-            timings_s={"network": 0.1},
-        )
-
-
-@pytest.fixture
-def system(monkeypatch) -> RightSystem:
-    """The program with made exams and this system in place of the real ones."""
-    right = RightSystem()
-    monkeypatch.setattr(program, "load_anatomy", lambda path: path.name)
-    monkeypatch.setattr(program, "simulate_head_ct", make_exam)
-    monkeypatch.setattr(program, "_load", lambda reader: right)
-    return right
-
-
-@pytest.fixture
-def maps(tmp_path) -> Path:
-    """A folder with two label maps (only their names matter here)."""
-    folder = tmp_path / "maps"
-    folder.mkdir()
-    for name in ("head_a.nii.gz", "head_b.nii.gz", "LICENSE.txt"):
-        (folder / name).write_bytes(b"")
-    return folder
-
-
-def table(output: Path, title: str) -> list[dict]:
-    """The rows of one table of evaluation.json."""
+def tables(output: Path, section: str) -> dict[str, list[dict]]:
+    """Title -> rows of one section of evaluation.json."""
     document = json.loads((output / "evaluation.json").read_text())
-    return next(item["rows"] for item in document["tables"] if item["title"] == title)
+    found = next(item for item in document["sections"] if item["title"] == section)
+    return {table["title"]: table["rows"] for table in found["tables"]}
 
 
-def test_a_right_system_gets_perfect_figures(system, maps, tmp_path, capsys):
+def records(output: Path):
+    """The records that a program kept."""
+    return read_records(output / simulated_exams.RECORDS_FILE)
+
+
+def test_a_right_system_gets_perfect_figures(systems, maps, tmp_path, capsys):
     output = tmp_path / "out"
-    assert program.main([str(maps), "-o", str(output), "--exams", "12"]) == 0
-    any_row = next(row for row in table(output, "Is it there?") if row["finding"] == "any")
-    assert any_row["positive exams"] == 6
-    assert any_row["AUC"]["value"] == any_row["sensitivity"]["value"] == any_row["specificity"]["value"] == 1.0
-    iph = next(row for row in table(output, "Where is it?") if row["finding"] == "IPH")
-    assert iph["Dice, mean"]["value"] == 1.0
-    volumes = [row for row in table(output, "How much is it?") if row["finding"] == "IPH"]
-    voxels, answer, truth = (row["bias, mL"]["value"] for row in volumes)
+    assert program.main([str(maps), "-o", str(output), "--exams", "12", "--systems", "right"]) == 0
+    found = tables(output, "System right")
+    line = row(found["Is it there?"], finding="any")
+    assert line["with it"] == 6
+    assert line["AUC"]["value"] == line["sensitivity"]["value"] == line["specificity"]["value"] == 1.0
+    assert row(found["Where is it?"], finding="IPH")["Dice, mean"]["value"] == 1.0
+    volumes = [line for line in found["How much is it?"] if line["finding"] == "IPH"]
+    voxels, answer, truth = (line["bias, mL"]["value"] for line in volumes)
     assert voxels == 0.0 and answer == truth != 0.0
-    printed = capsys.readouterr().out
-    assert (output / "evaluation.md").read_text() in printed
+    text = (output / "evaluation.md").read_text()
+    assert text in capsys.readouterr().out and "simulated exams, not patients" in text
+
+
+def test_several_systems_are_evaluated_in_one_run_and_who_could_not_look_is_not_negative(systems, maps, tmp_path):
+    output = tmp_path / "out"
+    program.main([str(maps), "-o", str(output), "--exams", "4", "--systems", "right", "blind"])
+    assert all(not record.answers["blind"].groups for record in records(output))
+    rows = tables(output, "Exams")["What was evaluated"]
+    assert row(rows, what="right: exams answered")["figure"] == 4
+    assert row(rows, what="blind: exams answered")["figure"] == 0
+
+
+def test_a_consensus_brings_the_opinions_of_its_members(systems, maps, tmp_path):
+    output = tmp_path / "out"
+    program.main([str(maps), "-o", str(output), "--exams", "4", "--systems", "consensus"])
+    for record in records(output):
+        assert set(record.answers) == {"consensus", "a", "b", "c"}
+        assert record.answers["a"].groups and not record.answers["c"].groups
+    assert tables(output, "System b")["Is it there?"]
 
 
 def test_every_head_gives_as_many_positive_as_negative_exams(maps):
-    jobs = program.plan(program._label_maps(maps), exams=40, first_seed=7, matrix=256)
-    assert Counter((job.label_map.name, job.positive) for job in jobs) == {
-        (name, positive): 10 for name in ("head_a.nii.gz", "head_b.nii.gz") for positive in (True, False)
+    jobs = program.plan(
+        simulated_exams.label_maps(maps), exams=40, first_seed=7, matrix=256, settings="training"
+    )  # fmt: skip
+    assert Counter((job.label_map.name, job.settings.positive_probability) for job in jobs) == {
+        (name, positive): 10 for name in ("head_a.nii.gz", "head_b.nii.gz") for positive in (1.0, 0.0)
     }
     assert len({job.exam for job in jobs}) == len({job.seed for job in jobs}) == 40
 
 
-def test_a_stopped_run_goes_on_with_what_is_missing(system, maps, tmp_path):
+def test_a_stopped_run_goes_on_with_what_is_missing(systems, maps, tmp_path):
     output = tmp_path / "out"
-    program.main([str(maps), "-o", str(output), "--exams", "4"])
-    program.main([str(maps), "-o", str(output), "--exams", "6"])
-    assert system.reads == 6
-    assert len(read_records(output / program.RECORDS_FILE)) == 6
+    program.main([str(maps), "-o", str(output), "--exams", "4", "--systems", "right"])
+    program.main([str(maps), "-o", str(output), "--exams", "6", "--systems", "right"])
+    assert systems["right"].reads == 6 and len(records(output)) == 6
 
 
-def test_heads_can_be_chosen_by_name(system, maps, tmp_path):
-    program.main([str(maps), "-o", str(tmp_path / "out"), "--exams", "2", "--only", "head_b"])
-    assert {record.anatomy for record in read_records(tmp_path / "out" / program.RECORDS_FILE)} == {"head_b"}
+def test_a_system_that_joins_later_is_added_to_the_exams_that_are_there(systems, maps, tmp_path):
+    output = tmp_path / "out"
+    program.main([str(maps), "-o", str(output), "--exams", "4", "--systems", "right"])
+    program.main([str(maps), "-o", str(output), "--exams", "4", "--systems", "dazzled"])
+    assert [set(record.answers) for record in records(output)] == [{"right", "dazzled"}] * 4
+    assert systems["right"].reads == 4
+
+
+def test_exams_can_be_drawn_from_the_wider_settings(maps):
+    jobs = program.plan(simulated_exams.label_maps(maps), exams=2, first_seed=1, matrix=512, settings="wider")
+    assert jobs[0].settings.tilt_deg == settings.WIDER_SETTINGS.tilt_deg != settings.HeadCtSettings().tilt_deg
+    assert jobs[0].settings.matrix == 512
+
+
+def test_a_simulator_without_wider_settings_is_said_so(monkeypatch):
+    monkeypatch.delattr(settings, "WIDER_SETTINGS")
+    with pytest.raises(SystemExit, match="no wider settings"):
+        simulated_exams.settings_named("wider")
+
+
+def test_heads_can_be_chosen_by_name(systems, maps, tmp_path):
+    program.main([str(maps), "-o", str(tmp_path / "out"), "--exams", "2", "--only", "head_b", "--systems", "right"])
+    assert {record.anatomy for record in records(tmp_path / "out")} == {"head_b"}
+
+
+def test_a_pack_must_name_its_system_when_there_are_several(maps):
+    with pytest.raises(SystemExit, match="SYSTEM=PACK"):
+        program.main([str(maps), "--systems", "right", "blind", "--model", "some/pack"])
 
 
 def test_a_folder_without_label_maps_is_said_so(tmp_path):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from NeuroTriageLib.core.codes import CT_HEMORRHAGE_CODES
-from NeuroTriageLib.core.findings import ModelIdentity, Reading
+from NeuroTriageLib.core.findings import Deliberation, Familiarity, ModelIdentity, Reading
 from NeuroTriageLib.measurements.findings import could_not_look, measure
 from Testing.Lib.measurements.shapes import make_grid
 
@@ -116,3 +116,39 @@ def test_what_could_not_be_looked_at_is_not_a_negative():
         assert finding.present is None
         assert finding.reason == "No head in the image."
         assert finding.probability is finding.volume_ml is finding.key_slice is None
+
+
+def test_a_system_that_draws_no_masks_has_no_volumes_but_a_slice_to_look_at():
+    findings, abc2 = by_code(make_reading({}, {"any", "IPH"}, segments=False))
+    assert (findings["IPH"].status, findings["IPH"].volume_ml, findings["IPH"].components) == ("found", None, None)
+    assert findings["IPH"].key_slice == 9 and findings["IPH"].size_class is None
+    assert (findings["SDH"].status, findings["SDH"].volume_ml, findings["SDH"].components) == ("not_found", None, None)
+    assert not abc2
+
+
+def test_a_type_that_was_left_unanswered_could_not_be_looked_at():
+    reading = make_reading({}, set())
+    del reading.probability["IVH"]
+    findings, _ = by_code(reading)
+    assert findings["IVH"].status == "could_not_look" and findings["IVH"].reason
+    assert findings["SAH"].status == "not_found"
+
+
+def test_subdural_or_epidural_stands_where_the_two_stand():
+    codes = ("IPH", "SDH+EDH", "SAH")
+    said = dict.fromkeys(("any", *codes), 0.9)
+    threshold, scores = dict.fromkeys(said, 0.5), {code: np.zeros(10) for code in said}
+    changes = {"codes": codes, "probability": said, "threshold": threshold, "slice_probability": scores}
+    findings, _ = measure(make_reading({"IVH": IPH_BOX}, set(), **changes), GRID)  # value 2: its second type
+    assert [finding.code for finding in findings] == ["any", "IPH", "SDH+EDH", "SAH"]
+    assert findings[2].volume_ml == pytest.approx(2.0)
+
+
+def test_doubt_and_agreement_come_from_the_deliberation():
+    codes = ("any", *CT_HEMORRHAGE_CODES)
+    doubt, agreement = dict.fromkeys(codes, 0.2) | {"EDH": None}, dict.fromkeys(codes, "split") | {"EDH": None}
+    told = Deliberation((), {}, doubt, agreement, Familiarity(1.0, 2.0))
+    findings, _ = by_code(make_reading({"IPH": IPH_BOX}, {"any", "IPH"}, deliberation=told))
+    assert {findings[code].doubt for code in ("any", "IPH", "SAH")} == {0.2}
+    assert findings["EDH"].doubt is findings["EDH"].agreement is None
+    assert findings["IPH"].agreement == findings["SAH"].agreement == "split"

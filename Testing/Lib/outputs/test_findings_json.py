@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from NeuroTriageLib.core.findings import Familiarity
 from NeuroTriageLib.core.geometry import SliceGrid
 from NeuroTriageLib.measurements.findings import could_not_look
 from NeuroTriageLib.outputs.findings_json import findings_document, findings_schema, write_findings_json
@@ -21,6 +22,7 @@ from Testing.Lib.exam_builder import (
     build_exam,
     build_unreadable_exam,
 )
+from Testing.Lib.weighed_exam import ACCEPTED, REJECTED, build_weighed_exam
 
 jsonschema = pytest.importorskip("jsonschema")
 
@@ -30,6 +32,9 @@ EXAMS = {
     "could not look": build_unreadable_exam(),
     "type undetermined": build_exam(ExamSettings(blood=IPH, found=frozenset({"any"}))),
     "uneven and tilted": build_exam(ExamSettings(blood=IPH, steps_mm=UNEVEN_STEPS_MM, tilt_deg=18)),
+    "weighed": build_weighed_exam(),
+    "unfamiliar but accepted": build_weighed_exam(Familiarity(7.1, 3.5, ("the noise in the brain is high",), True)),
+    "unfamiliar": replace(build_unreadable_exam("Unlike."), familiarity=Familiarity(7.1, 3.5, ("noise",))),
     "no judgements": replace(build_exam(), judgements=(), study_instance_uid=""),
 }
 
@@ -94,6 +99,34 @@ def test_geometry_places_every_voxel_of_an_uneven_tilted_stack():
     assert read_back.same_as(exam.grid, tolerance_mm=1e-9)
 
 
+def test_the_answer_stands_apart_from_the_opinions_and_carries_the_doubt():
+    document = findings_document(EXAMS["weighed"])
+    assert {item["system"] for item in document["findings"]} == {"consensus"}
+    assert list(dict.fromkeys(item["system"] for item in document["opinions"])) == ["kuo2019", "chang2018", "ye2019"]
+    findings = {item["code"]: item for item in document["findings"]}
+    assert (findings["SDH"]["doubt"], findings["SDH"]["agreement"]) == (0.31, "split")
+    assert all(item["doubt"] is item["agreement"] is None for item in document["opinions"])
+    subdural = [item for item in document["opinions"] if item["code"] == "SDH+EDH"]
+    assert [item["system"] for item in subdural] == ["chang2018"]
+    assert {item["volume_ml"] for item in document["opinions"] if item["system"] == "ye2019"} == {None}
+    assert [model["system"] for model in document["models"]] == ["consensus", "kuo2019", "chang2018", "ye2019"]
+
+
+def test_regions_that_were_rejected_are_listed_beside_the_accepted_ones():
+    regions = findings_document(EXAMS["weighed"])["regions"]
+    assert len(regions) == 1 + len(REJECTED) and {item["system"] for item in regions} == {"chang2018"}
+    accepted = next(item for item in regions if item["accepted"])
+    assert (accepted["rows"], accepted["columns"], accepted["slice"]) == ([10, 20], [11, 25], ACCEPTED.slice_index)
+    assert accepted["instance"] == 1 and regions[1]["instance"] is None
+
+
+def test_an_exam_unlike_the_training_exams_says_so():
+    document = findings_document(EXAMS["unfamiliar but accepted"])
+    expected = {"familiar": False, "score": 7.1, "threshold": 3.5, "accepted": True}
+    assert expected.items() <= document["familiarity"].items()
+    assert findings_document(EXAMS["two types"])["familiarity"] is None
+
+
 def test_notice_stands_once(tmp_path):
     write_findings_json(EXAMS["two types"], tmp_path / "f.json")
     assert (tmp_path / "f.json").read_text(encoding="utf-8").lower().count("not for diagnosis") == 1
@@ -115,10 +148,26 @@ def _with(changes):
         lambda d: d["findings"][0].update(probability=1.2),
         lambda d: d["findings"][0].update(size_class="huge"),
         lambda d: d["findings"][0].update(patient_name="A"),
+        lambda d: d["findings"][0].update(doubt=0.6),
+        lambda d: d["findings"][0].update(agreement="maybe"),
+        lambda d: d.pop("opinions"),
         lambda d: d["models"][0].update(sha256="abc"),
         lambda d: d["abc2"][0].update(a_ends_lps_mm=[[0, 0, 0]]),
     ],
-    ids=["no models", "code", "present", "status", "probability", "class", "extra key", "hash", "one end"],
+    ids=[
+        "no models",
+        "code",
+        "present",
+        "status",
+        "probability",
+        "class",
+        "extra key",
+        "doubt",
+        "agreement",
+        "no opinions",
+        "hash",
+        "one end",
+    ],
 )
 def test_schema_rejects_a_spoilt_document(spoil, validator):
     with pytest.raises(jsonschema.ValidationError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from dataclasses import replace
 
 import pytest
 
@@ -34,6 +35,12 @@ def test_five_files_are_written_and_nothing_beside_them(tmp_path):
     assert all(path.is_file() for path in paths)
     assert sorted(os.listdir(tmp_path)) == ["out"]
     assert sorted(os.listdir(tmp_path / "out")) == sorted([*FOUR, "scene.mrb"])
+
+
+def test_a_system_that_draws_no_masks_leaves_no_empty_ones(tmp_path):
+    reading = replace(EXAM.readings[0], segments=False)
+    paths = write_outputs(replace(EXAM, readings=(reading,)), tmp_path / "out")
+    assert [path.name for path in paths] == ["findings.json", "heatmap.nrrd", "report.html"]
 
 
 def test_missing_parents_are_made(tmp_path):

@@ -8,9 +8,17 @@ from html.parser import HTMLParser
 
 import pytest
 
-from NeuroTriageLib.core.findings import QualityFlag
-from NeuroTriageLib.outputs.report import headline, millilitres, render_report, write_report
+from NeuroTriageLib.core.findings import Familiarity, QualityFlag
+from NeuroTriageLib.outputs.report import (
+    headline,
+    millilitres,
+    opinion_table,
+    rejected_regions,
+    render_report,
+    write_report,
+)
 from Testing.Lib.exam_builder import IPH, SHA256, ExamSettings, build_exam, build_unreadable_exam
+from Testing.Lib.weighed_exam import REJECTED, build_weighed_exam
 
 POSITIVE = build_exam()
 NEGATIVE = build_exam(ExamSettings())
@@ -179,3 +187,36 @@ def test_page_is_utf8(tmp_path):
 )
 def test_volumes_are_rounded_to_what_a_reader_needs(volume_ml, words):
     assert millilitres(volume_ml) == words
+
+
+def test_opinions_stand_side_by_side_with_the_doubt():
+    exam = build_weighed_exam()
+    table = opinion_table(exam)
+    assert table.systems == ("kuo2019", "chang2018", "ye2019")
+    rows = {row.answer.code: row for row in table.rows}
+    assert [opinion.probability for opinion in rows["IPH"].opinions] == [0.97, 0.13, 0.13]
+    assert rows["IVH"].opinions[1] is None, "chang2018 does not answer it"
+    assert rows["SDH"].opinions[1].code == rows["EDH"].opinions[1].code == "SDH+EDH"
+    assert rows["SDH"].doubt == "split, 0.31" and rows["IPH"].doubt == "agree, 0.12"
+    page = render_report(exam)
+    assert "split, 0.31" in page and "(SDH+EDH)" in page and "<h2>Opinions</h2>" in page
+
+
+def test_a_single_system_has_no_table_of_opinions():
+    assert opinion_table(build_exam()) is None
+    assert "<h2>Opinions</h2>" not in render_report(build_exam())
+
+
+def test_rejected_regions_are_counted_and_the_most_confident_are_listed():
+    (item,) = rejected_regions(build_weighed_exam())
+    assert (item.system, item.count) == ("chang2018", len(REJECTED))
+    assert [region.confidence for region in item.shown] == sorted((r.confidence for r in REJECTED), reverse=True)[:5]
+    page = render_report(build_weighed_exam())
+    assert f"looked at {len(REJECTED)} more places and rejected them" in page
+
+
+def test_the_page_says_how_usual_the_exam_is():
+    assert "unlike the exams" not in render_report(build_weighed_exam())
+    odd = Familiarity(7.1, 3.5, ("the noise in the brain is high",), accepted=True)
+    page = render_report(build_weighed_exam(odd))
+    assert "unlike the exams that the models learned from" in page and "on the user" in page

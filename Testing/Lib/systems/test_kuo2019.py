@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from NeuroTriageLib.core.volume import Volume
 from NeuroTriageLib.inference.device import choose_device
 from NeuroTriageLib.io.model_packs import Calibration, ModelPack, load_model_pack
 from NeuroTriageLib.networks.patchfcn import PatchFcnOutput
+from NeuroTriageLib.preprocessing.network_grid import prepare
 from NeuroTriageLib.systems import kuo2019
 from NeuroTriageLib.systems.kuo2019 import Kuo2019System, shown_types
 from NeuroTriageLib.systems.kuo2019_config import Kuo2019Config
@@ -153,6 +155,15 @@ def test_probabilities_are_the_calibrated_highest_patch_score_and_no_type_exceed
     assert probability["any"] == pytest.approx(16 / 17)  # odds 4, squared
     assert probability[IPH] == probability["any"]  # odds 81 would be 0.988
     assert probability["IVH"] == pytest.approx(9 / 58)  # odds 3 / 7, squared
+
+
+def test_a_prepared_exam_of_any_window_gives_the_same_reading():
+    volume, reader = head(GRIDS["gantry tilted"]), system()
+    shared = prepare(volume, dataclasses.replace(CONFIG, window_hu=(-1000.0, 1000.0)))
+    alone, together = reader.read(volume), reader.read(volume, prepared=shared)
+    assert together.probability == alone.probability
+    np.testing.assert_array_equal(together.heatmap_kji, alone.heatmap_kji)
+    np.testing.assert_array_equal(together.label_kji, alone.label_kji)
 
 
 def test_taking_more_slices_at_once_changes_nothing(monkeypatch: pytest.MonkeyPatch):

@@ -6,7 +6,8 @@ import torch
 
 from NeuroTriageLib.core.errors import InputError
 from NeuroTriageLib.training.checkpoint import load_checkpoint, save_checkpoint
-from NeuroTriageLib.training.kuo2019_trainer import MOST_SKIPPED, Kuo2019Trainer
+from NeuroTriageLib.training.guarded_step import MOST_SKIPPED
+from NeuroTriageLib.training.kuo2019_trainer import Kuo2019Trainer
 from Testing.Lib.training.synthetic_bank import TINY, TINY_TRAINING, loaded, write_bank
 
 

@@ -1,0 +1,85 @@
+"""One mask and one heatmap from the systems that draw them, slice by slice on the source voxels.
+
+The mask is where the weighted mean of their probability maps reaches the threshold. Its types are voted: each system
+gives a voxel to the type that its own mask holds there, with its weight. A vote for SDH+EDH counts for whichever of the
+two is present; when both are, for both by half, so that the other systems' votes decide, and the exam's probabilities
+where they are silent. A voxel without a vote takes the type with most votes in its slice, then in the exam, then the
+most probable type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from ..core.findings import Reading
+from ..core.opinions import SDH_OR_EDH
+
+TIE_BREAK = 1e-3  # how much the exam's probabilities add to a vote: less than any vote; ours
+
+
+def mask_weights_of(opinions: Sequence[Reading], weights: Mapping[str, float]) -> dict[str, float]:
+    """System -> weight in the mask, of those that segment, summing to 1; alike when none of them has a weight."""
+    drawing = [opinion.system for opinion in opinions if opinion.segments]
+    total = sum(weights.get(system, 0.0) for system in drawing)
+    return {system: weights.get(system, 0.0) / total if total > 0 else 1.0 / len(drawing) for system in drawing}
+
+
+def mean_heatmap(opinions: Sequence[Reading], weights: Mapping[str, float]) -> np.ndarray:
+    """(K, J, I) float16 weighted mean of the probability maps of those that segment; of all when nobody does."""
+    share = mask_weights_of(opinions, weights)
+    share = share or {opinion.system: 1.0 / len(opinions) for opinion in opinions}
+    heat = np.zeros(opinions[0].heatmap_kji.shape, dtype=np.float16)
+    for k in range(len(heat)):
+        heat[k] = sum(share[o.system] * o.heatmap_kji[k].astype(np.float32) for o in opinions if o.system in share)
+    return heat
+
+
+def combined_label(
+    opinions: Sequence[Reading],
+    weights: Mapping[str, float],
+    bleeding_kji: np.ndarray,
+    shown: Mapping[str, float],
+    codes: tuple[str, ...],
+) -> np.ndarray:
+    """(K, J, I) uint8 label map in the order of codes.
+
+    Args:
+        opinions: the systems' readings.
+        weights: system -> weight of its votes.
+        bleeding_kji: (K, J, I) bool, where the mask is.
+        shown: type that the mask may hold -> its exam probability; empty for an empty mask.
+        codes: types in label order.
+    """
+    label = np.zeros(bleeding_kji.shape, dtype=np.uint8)
+    if not shown:
+        return label
+    types = list(shown)
+    values = np.array([1 + codes.index(code) for code in types], dtype=np.uint8)
+    prior = TIE_BREAK * np.array(list(shown.values()))
+    tables = [(o.label_kji, vote_table(o.codes, types, weights[o.system])) for o in opinions if o.system in weights]
+    total = np.zeros(len(types))
+    slices = [int(k) for k in np.flatnonzero(bleeding_kji.any(axis=(1, 2)))]
+    tallies: dict[int, np.ndarray] = {}
+    for k in slices:
+        votes = sum((table[own[k][bleeding_kji[k]]] for own, table in tables), np.zeros((1, len(types))))
+        tallies[k] = np.broadcast_to(votes, (int(bleeding_kji[k].sum()), len(types)))  # (voxels, types)
+        total = total + tallies[k].sum(axis=0)
+    for k in slices:
+        votes = tallies[k]
+        in_slice = votes.sum(axis=0)
+        usual = in_slice if in_slice.any() else total
+        silent = votes.sum(axis=1) == 0
+        winner = np.where(silent, (usual + prior).argmax(), (votes + prior).argmax(axis=1))
+        label[k][bleeding_kji[k]] = values[winner]
+    return label
+
+
+def vote_table(own_codes: tuple[str, ...], types: Sequence[str], weight: float) -> np.ndarray:
+    """(256, types) votes of each label value of a system for the types that are present."""
+    table = np.zeros((256, len(types)))
+    for value, code in enumerate(own_codes, start=1):
+        meant = [n for n, t in enumerate(types) if t == code or (code == SDH_OR_EDH and t in ("SDH", "EDH"))]
+        table[value, meant] = weight / max(len(meant), 1)
+    return table

@@ -1,0 +1,182 @@
+"""What Ye 2019's networks say about exams of the bank: raw scores of slabs and exams, and their AUC."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..core.codes import ANY
+from ..networks.cnn_rnn import window_channels
+from ..networks.cnn_rnn_cascade import CnnRnnCascade
+from ..systems.ye2019_config import Ye2019Config
+from .calibration import area_under_curve
+from .labelled_exam import LabelledExam
+
+BATCH_PIXELS = 8 * 256 * 256  # of one pass; ours
+
+
+@dataclass(frozen=True, eq=False)
+class ExamAnswer:
+    """Raw scores 0-1 of one exam beside the truth; columns are any hemorrhage, then the N types.
+
+    Args:
+        exam: (1 + N,).
+        slabs: (s, 1 + N).
+        present: (1 + N,) bool.
+        shown: (s, 1 + N) bool.
+    """
+
+    exam: np.ndarray
+    slabs: np.ndarray
+    present: np.ndarray
+    shown: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Validation:
+    """Answers on a set of exams, and the figures made of them."""
+
+    codes: tuple[str, ...]
+    answers: tuple[ExamAnswer, ...]
+
+    @property
+    def scores(self) -> np.ndarray:
+        """(exams, 1 + N)."""
+        return np.stack([answer.exam for answer in self.answers])
+
+    @property
+    def present(self) -> np.ndarray:
+        """(exams, 1 + N) bool."""
+        return np.stack([answer.present for answer in self.answers])
+
+    def gated(self, gate: float, unasked_share: float) -> Validation:
+        """The answers as they are when types are asked from a gate on, made of answers in which they always were."""
+
+        def unasked(scores: np.ndarray) -> np.ndarray:
+            share = np.full(scores.shape[-1], unasked_share, dtype=scores.dtype)
+            share[0] = 1.0
+            return scores[..., :1] * share
+
+        return Validation(
+            self.codes,
+            tuple(
+                answer
+                if answer.exam[0] >= gate
+                else replace(answer, exam=unasked(answer.exam), slabs=unasked(answer.slabs))
+                for answer in self.answers
+            ),
+        )
+
+    def auc(self) -> np.ndarray:
+        """(1 + N,) exam AUC; NaN where only one class is there."""
+        return _auc(self.scores, self.present)
+
+    def slice_auc(self) -> np.ndarray:
+        """(1 + N,) AUC over all slabs."""
+        slabs = np.concatenate([answer.slabs for answer in self.answers])
+        return _auc(slabs, np.concatenate([answer.shown for answer in self.answers]))
+
+    def merit(self, *, two_type: bool) -> float:
+        """Mean of exam and slice AUC: of any hemorrhage alone while only the two-type network is trained."""
+        wanted = slice(0, 1) if two_type else slice(None)
+        values = np.concatenate([self.auc()[wanted], self.slice_auc()[wanted]])
+        return float(np.nanmean(values)) if np.isfinite(values).any() else 0.0
+
+    def figures(self, *, two_type: bool) -> dict[str, float | None]:
+        """auc_CODE and slice_auc_CODE for the curves; None for types while only the two-type network is trained."""
+        summary = self.summary()
+        return {
+            f"{name}_{code}": None if two_type and code != ANY else value
+            for name in ("auc", "slice_auc")
+            for code, value in summary[name].items()
+        }
+
+    def summary(self) -> dict[str, Any]:
+        """Plain values for curves and packs; None where a figure cannot be known."""
+        names = (ANY, *self.codes)
+        figures = {"auc": self.auc(), "slice_auc": self.slice_auc()}
+        return {"exams": len(self.answers)} | {
+            name: {code: None if np.isnan(v) else round(float(v), 4) for code, v in zip(names, values, strict=True)}
+            for name, values in figures.items()
+        }
+
+
+Answer = Callable[[LabelledExam], tuple[Tensor, Tensor]]
+"""An exam to its raw scores: (1 + N,) of the exam and (s, 1 + N) of its slabs."""
+
+
+@torch.no_grad()
+def validate(
+    network: nn.Module, answer: Answer, exams: Iterable[LabelledExam], config: Ye2019Config, minimum_pixels: int
+) -> Validation:
+    """The answers on exams; the network is put in evaluation mode and back."""
+    modes = [(module, module.training) for module in network.modules()]
+    network.eval()
+    answers = []
+    for exam in exams:
+        scores, slabs = answer(exam)
+        answers.append(ExamAnswer(_array(scores), _array(slabs), exam.present, exam.slab_labels(minimum_pixels)))
+    for module, training in modes:
+        module.training = training
+    return Validation(config.codes, tuple(answers))
+
+
+def cascade_answer(cascade: CnnRnnCascade, config: Ye2019Config, *, bfloat16: bool) -> Answer:
+    """Both networks, one after the other, as inference runs them."""
+
+    def answer(exam: LabelledExam) -> tuple[Tensor, Tensor]:
+        counts = [len(exam.field.slabs)]
+        if not counts[0]:
+            return torch.zeros(1 + cascade.types), torch.zeros(0, 1 + cascade.types)
+        maps = cnn_maps(cascade.two_type.cnn, exam, config, bfloat16=bfloat16)
+        two = cascade.two_type.classify(cascade.two_type.pooled(maps), counts)
+        five = None
+        if cascade.is_asked(two, config.gate):
+            if not cascade.shared_cnn:
+                maps = cnn_maps(cascade.five_type.cnn, exam, config, bfloat16=bfloat16)
+            five = cascade.five_type.classify(cascade.five_type.pooled(maps), counts)
+        scores = cascade.scores(two, five, config.unasked_share)
+        return scores.subject, scores.slices.T
+
+    return answer
+
+
+def cell_answer(cnn: nn.Module, cells: nn.Module, config: Ye2019Config, *, bfloat16: bool) -> Answer:
+    """The convolutions' own stage: a slab's score is that of its highest cell, an exam's that of its highest slab."""
+
+    def answer(exam: LabelledExam) -> tuple[Tensor, Tensor]:
+        if not len(exam.field.slabs):
+            return torch.zeros(1 + len(config.codes)), torch.zeros(0, 1 + len(config.codes))
+        slabs = cells(cnn_maps(cnn, exam, config, bfloat16=bfloat16)).amax((-2, -1)).sigmoid()  # (s, 1 + N)
+        return slabs.amax(0), slabs
+
+    return answer
+
+
+@torch.no_grad()
+def cnn_maps(cnn: nn.Module, exam: LabelledExam, config: Ye2019Config, *, bfloat16: bool) -> Tensor:
+    """(s, c, h / 16, w / 16) float32 maps of an exam's field, in batches."""
+    hu_shw = exam.field.hu_shw
+    batch = max(1, BATCH_PIXELS // (hu_shw.shape[1] * hu_shw.shape[2]))
+    device = next(cnn.parameters()).device
+    maps = []
+    for start in range(0, len(hu_shw), batch):
+        hu = torch.from_numpy(hu_shw[start : start + batch]).to(device).float()
+        # Channels last is about twice as fast here; training must not use it on a CPU, see kuo2019_trainer.py.
+        x = window_channels(hu, config.windows_hu).contiguous(memory_format=torch.channels_last)
+        with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
+            maps.append(cnn(x).float())
+    return torch.cat(maps)
+
+
+def _auc(scores: np.ndarray, present: np.ndarray) -> np.ndarray:
+    return np.array([area_under_curve(scores[:, n], present[:, n]) for n in range(scores.shape[1])])
+
+
+def _array(tensor: Tensor) -> np.ndarray:
+    return tensor.float().cpu().numpy()

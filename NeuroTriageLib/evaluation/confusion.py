@@ -1,4 +1,4 @@
-"""Right and wrong calls, and every figure that follows from them, for one sample or for many bootstrap draws at once."""
+"""Right and wrong calls, and every figure that follows from them, for one sample or many bootstrap draws at once."""
 
 from __future__ import annotations
 
@@ -26,8 +26,7 @@ class Confusion:
     @classmethod
     def of(cls, called: np.ndarray, positive: np.ndarray, weight_rn: np.ndarray | None = None) -> Confusion:
         """Count (N,) calls against (N,) truth; with weights (R, N), one confusion per draw."""
-        called, positive = np.asarray(called, dtype=bool), np.asarray(positive, dtype=bool)
-        cells = (called & positive, ~called & positive, ~called & ~positive, called & ~positive)
+        cells = confusion_cells(called, positive)
         if weight_rn is None:
             return cls(*(float(cell.sum()) for cell in cells))
         return cls(*(weight_rn @ cell.astype(np.float64) for cell in cells))
@@ -77,14 +76,28 @@ class Confusion:
         return _ratio(2 * self.true_positive, 2 * self.true_positive + self.false_positive + self.false_negative)
 
 
-CONFUSION_FIGURES = ("accuracy", "sensitivity", "specificity", "ppv", "npv", "f1")
+def confusion_cells(called: np.ndarray, positive: np.ndarray) -> tuple[np.ndarray, ...]:
+    """(N,) bool each: true positive, false negative, true negative, false positive."""
+    called, positive = np.asarray(called, dtype=bool), np.asarray(positive, dtype=bool)
+    return called & positive, ~called & positive, ~called & ~positive, called & ~positive
+
+
+CONFUSION_FIGURES = {
+    "accuracy": "accuracy",
+    "sensitivity": "sensitivity",
+    "specificity": "specificity",
+    "PPV": "ppv",
+    "NPV": "npv",
+    "F1": "f1",
+}
+"""A figure's name in the tables -> the property of Confusion."""
 
 
 def estimates(confusion: Confusion, drawn: Confusion) -> dict[str, Estimate]:
     """Each figure of CONFUSION_FIGURES with the interval of its bootstrap draws."""
     return {
-        name: percentile_interval(float(getattr(confusion, name)), np.atleast_1d(getattr(drawn, name)))
-        for name in CONFUSION_FIGURES
+        name: percentile_interval(float(getattr(confusion, key)), np.atleast_1d(getattr(drawn, key)))
+        for name, key in CONFUSION_FIGURES.items()
     }
 
 

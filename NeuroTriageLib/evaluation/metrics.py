@@ -44,9 +44,7 @@ def weighted_auc(score: np.ndarray, positive: np.ndarray, weight_rn: np.ndarray)
     _, place = np.unique(np.asarray(score, dtype=np.float64), return_inverse=True)
     order = np.argsort(place, kind="stable")
     first_of_tie = np.flatnonzero(np.diff(place[order], prepend=-1))
-    sums = [
-        np.add.reduceat(weight_rn[:, order] * kind[order], first_of_tie, axis=1) for kind in (positive, ~positive)
-    ]
+    sums = [np.add.reduceat(weight_rn[:, order] * kind[order], first_of_tie, axis=1) for kind in (positive, ~positive)]
     positives, negatives = sums  # (R, U) weight at each of the U scores, rising
     below = np.cumsum(negatives, axis=1) - negatives / 2.0
     pairs = positives.sum(1) * negatives.sum(1)
@@ -83,6 +81,12 @@ def bias(measured: np.ndarray, truth: np.ndarray) -> float:
     return float(difference.mean()) if difference.size else float("nan")
 
 
+def percent_bias(measured: np.ndarray, truth: np.ndarray) -> float:
+    """100 x the mean of measured - truth over the mean of the truth; NaN without exams."""
+    truth = np.asarray(truth, dtype=np.float64)
+    return 100.0 * bias(measured, truth) / float(truth.mean()) if truth.size and truth.mean() else float("nan")
+
+
 def limits_of_agreement(measured: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
     """Bias -/+ 1.96 standard deviations of measured - truth (Bland and Altman 1986); NaN for fewer than two exams."""
     difference = np.asarray(measured, dtype=np.float64) - truth
@@ -108,9 +112,7 @@ def bootstrap(
     if count < 2 or np.isnan(value):
         return Estimate(value)
     drawn = _draws(count, resamples, seed)
-    return percentile_interval(
-        value, np.array([statistic(*(sample[index] for sample in samples)) for index in drawn])
-    )
+    return percentile_interval(value, np.array([statistic(*(sample[index] for sample in samples)) for index in drawn]))
 
 
 def bootstrap_weights(count: int, *, resamples: int = BOOTSTRAP_RESAMPLES, seed: int = 0) -> np.ndarray:

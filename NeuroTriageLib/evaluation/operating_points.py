@@ -47,7 +47,7 @@ def roc_curve(score: np.ndarray, positive: np.ndarray) -> RocCurve | None:
 
 
 def highest_sum(curve: RocCurve) -> OperatingPoint:
-    """The point with the highest sensitivity + specificity (Youden 1950; Nael 2021, Methods); the stricter of equals."""
+    """The point with the highest sensitivity + specificity (Youden 1950; Nael 2021); the stricter of equals."""
     return _point(curve, int(np.argmax(curve.sensitivity + curve.specificity)))
 
 

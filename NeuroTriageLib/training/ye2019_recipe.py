@@ -93,9 +93,9 @@ class Replay:
         updates: updates per newly stored exam.
     """
 
-    exams: int = 1500
+    exams: int = 2500
     batch_size: int = 16
-    updates: int = 6
+    updates: int = 2  # five times as many learned 500 exams by heart: validation AUC 0.88 instead of 0.92
 
 
 @dataclass(frozen=True)

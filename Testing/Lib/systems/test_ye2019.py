@@ -12,6 +12,7 @@ from NeuroTriageLib.core.errors import Cancelled, ConfigError, ModelError, Serie
 from NeuroTriageLib.core.volume import Volume
 from NeuroTriageLib.inference.device import choose_device
 from NeuroTriageLib.io.model_packs import Calibration, ModelPack, load_model_pack
+from NeuroTriageLib.preprocessing.brain_field import BLANK_HU
 from NeuroTriageLib.preprocessing.network_grid import prepare
 from NeuroTriageLib.systems.kuo2019_config import COMPACT as KUO_COMPACT
 from NeuroTriageLib.systems.kuo2019_config import Kuo2019Config
@@ -67,6 +68,15 @@ def test_slices_without_a_lesion_are_dark_and_the_scores_are_those_of_their_slab
     peaks = reading.heatmap_kji.max(axis=(1, 2)).astype(float)
     shown = peaks > 0
     np.testing.assert_allclose(peaks[shown], scores[shown], atol=0.05)
+
+
+def test_the_heatmap_is_dark_where_the_networks_saw_nothing():
+    reader = system()
+    prepared = prepare(head(GRIDS["axial"]), reader.config)
+    field = reader.field_of(prepared)
+    heat = reader._predictor.predict(field).heat_shw
+    seen = field.paste((field.hu_shw > BLANK_HU).astype(np.uint8)) > 0
+    assert heat.max() > 0.9 and not heat[~seen].any()
 
 
 def test_there_is_no_mask_and_the_reading_says_so():

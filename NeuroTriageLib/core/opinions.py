@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from .codes import ANY, CT_HEMORRHAGE_CODES
+from .probability import log_odds, sigmoid
 
 Agreement = Literal["agree", "split"]
 
@@ -34,8 +35,7 @@ def shared_codes(answered: Iterable[Iterable[str]]) -> tuple[str, ...]:
 
 def opinion_logit(probability: np.ndarray | float) -> np.ndarray:
     """Log odds of calibrated probabilities 0-1, kept away from certainty."""
-    kept = np.clip(np.asarray(probability, dtype=np.float64), PROBABILITY_MARGIN, 1.0 - PROBABILITY_MARGIN)
-    return np.asarray(np.log(kept) - np.log1p(-kept))
+    return log_odds(probability, PROBABILITY_MARGIN)
 
 
 def pooled(probability: Mapping[str, float], weight: Mapping[str, float]) -> float:
@@ -50,8 +50,7 @@ def pooled(probability: Mapping[str, float], weight: Mapping[str, float]) -> flo
     assert systems, "without an opinion there is nothing to pool"
     weights = np.array([weight.get(system, 0.0) for system in systems])
     weights = weights / weights.sum() if weights.sum() > 0 else np.full(len(systems), 1.0 / len(systems))
-    log_odds = float(weights @ opinion_logit(np.array([probability[system] for system in systems])))
-    return float(1.0 / (1.0 + np.exp(-log_odds)))
+    return float(sigmoid(weights @ opinion_logit(np.array([probability[system] for system in systems]))))
 
 
 def doubt(probability: Iterable[float]) -> float | None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import math
 import shutil
 import tempfile
 import zipfile
@@ -24,6 +23,7 @@ from safetensors import SafetensorError
 from ..core.codes import ANY
 from ..core.errors import ModelError, OutputError
 from ..core.findings import ModelIdentity
+from ..core.probability import log_odds, sigmoid
 from .pack_source import FolderSource, PackSource, ZipSource
 
 MANIFEST_FILE = "pack.json"
@@ -43,13 +43,11 @@ class Calibration:
 
     def apply(self, raw: float) -> float:
         """The calibrated probability of a raw score 0-1."""
-        return 0.5 + 0.5 * math.tanh((self.slope * logit(raw) + self.intercept) / 2)  # sigmoid that cannot overflow
+        return float(self.apply_all(np.asarray(raw)))
 
-
-def logit(raw: float) -> float:
-    """Log odds of a raw score, which is first kept RAW_MARGIN away from 0 and 1."""
-    raw = min(max(raw, RAW_MARGIN), 1.0 - RAW_MARGIN)
-    return math.log(raw / (1.0 - raw))
+    def apply_all(self, raw: np.ndarray) -> np.ndarray:
+        """The same for scores of any shape."""
+        return sigmoid(self.slope * log_odds(raw, RAW_MARGIN) + self.intercept)
 
 
 @dataclass(frozen=True)

@@ -4,20 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..io.model_packs import Calibration
-
-SCORE_LIMIT = 1e-6  # scores are kept this far from 0 and 1 before their logit is taken; ours
-
-
-def logit(score: np.ndarray) -> np.ndarray:
-    """Log odds of scores 0-1, finite."""
-    kept = np.clip(np.asarray(score, dtype=np.float64), SCORE_LIMIT, 1 - SCORE_LIMIT)
-    return np.log(kept) - np.log1p(-kept)
-
-
-def calibrated(score: np.ndarray, calibration: Calibration) -> np.ndarray:
-    """Probabilities of raw scores."""
-    return 1.0 / (1.0 + np.exp(-(calibration.slope * logit(score) + calibration.intercept)))
+from ..core.probability import log_odds, sigmoid
+from ..io.model_packs import RAW_MARGIN, Calibration
 
 
 def fit_platt(score: np.ndarray, present: np.ndarray) -> Calibration:
@@ -25,7 +13,7 @@ def fit_platt(score: np.ndarray, present: np.ndarray) -> Calibration:
 
     The identity when only one class is there, or when higher scores do not go with more positives.
     """
-    x, present = logit(score), np.asarray(present, dtype=bool)
+    x, present = log_odds(score, RAW_MARGIN), np.asarray(present, dtype=bool)
     positives, negatives = int(present.sum()), int((~present).sum())
     if not positives or not negatives:
         return Calibration()
@@ -33,7 +21,7 @@ def fit_platt(score: np.ndarray, present: np.ndarray) -> Calibration:
     design = np.stack([x, np.ones_like(x)], axis=1)
     weights = np.array([0.0, np.log((positives + 1) / (negatives + 1))])
     for _ in range(100):
-        p = 1.0 / (1.0 + np.exp(-np.clip(design @ weights, -30, 30)))
+        p = sigmoid(design @ weights)
         gradient = design.T @ (p - target)
         hessian = (design * (p * (1 - p))[:, None]).T @ design + 1e-9 * np.eye(2)
         step = np.linalg.solve(hessian, gradient)

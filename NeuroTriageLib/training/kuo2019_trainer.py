@@ -46,8 +46,8 @@ class Kuo2019Trainer:
         self.sampler, self.validation = PatchSampler(bank, config, training), validation
         self.rng = np.random.default_rng(training.seed)
         network = PatchFcn(len(config.codes), config.width, config.slices, config.patch_sharpness)
-        # Channels last on CUDA only: on the CPU, torch 2.13 has backward kernels for few channels that write out of
-        # bounds in that layout (gradients turned into NaN after some tens of steps), and it is no faster there.
+        # Channels last on CUDA only: on the CPU, torch 2.13 gave gradients that turned into NaN after some tens of
+        # steps in that layout and not in the contiguous one (the cause was not found).
         self.layout = torch.channels_last if device == "cuda" else torch.contiguous_format
         self.network = network.to(device, memory_format=self.layout)  # type: ignore[call-overload]
         self.average: PatchFcn = copy.deepcopy(self.network)

@@ -13,7 +13,7 @@ import torch
 
 from ..core.codes import ANY
 from ..io.model_packs import Calibration, PackManifest, save_model_pack
-from .calibration import calibrated, fit_platt, operating_point
+from .calibration import fit_platt, operating_point
 from .model_card import Publication, model_card
 
 CARD_FILE = "MODEL_CARD.md"
@@ -45,7 +45,7 @@ class ExamScores:
         for n, code in enumerate((ANY, *self.codes)):
             score, present = self.scores[:, n], self.present[:, n]
             calibration[code] = fit_platt(score, present)
-            points[code] = operating_point(calibrated(score, calibration[code]), present)
+            points[code] = operating_point(calibration[code].apply_all(score), present)
         return calibration, points
 
     def at_points(
@@ -55,7 +55,7 @@ class ExamScores:
         figures: dict[str, dict[str, float | None]] = {"sensitivity": {}, "specificity": {}}
         for n, code in enumerate((ANY, *self.codes)):
             present = self.present[:, n]
-            called = calibrated(self.scores[:, n], calibration[code]) >= points[code]
+            called = calibration[code].apply_all(self.scores[:, n]) >= points[code]
             figures["sensitivity"][code] = round(float(called[present].mean()), 4) if present.any() else None
             figures["specificity"][code] = round(float((~called[~present]).mean()), 4) if (~present).any() else None
         return figures

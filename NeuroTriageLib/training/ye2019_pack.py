@@ -8,14 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ..core.codes import ANY
 from ..core.errors import InputError
+from ..core.probability import log_odds, sigmoid
 from ..io.model_packs import RAW_MARGIN, Calibration
 from ..networks.cnn_rnn_cascade import CnnRnnCascade
 from ..systems.ye2019_config import Ye2019Config
-from .calibration import logit
 from .checkpoint import load_checkpoint
 from .exam_bank import BankExam, ExamBank
 from .labelled_exam import LabelledExam
@@ -64,8 +62,7 @@ def export_pack(checkpoint: Path, out: Path, *, bank: Path | None = None, overwr
 
 def gate_for(gate: float, calibration: Calibration, point: float) -> float:
     """The gate, or the raw score of the operating point where that is lower: no positive exam is left without types."""
-    raw_logit = (float(logit(np.array(point))) - calibration.intercept) / calibration.slope
-    raw = 1.0 / (1.0 + float(np.exp(-np.clip(raw_logit, -30, 30))))
+    raw = float(sigmoid((log_odds(point, RAW_MARGIN) - calibration.intercept) / calibration.slope))
     return min(gate, max(0.0, raw - RAW_MARGIN))
 
 

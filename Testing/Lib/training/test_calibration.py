@@ -3,17 +3,18 @@
 import numpy as np
 import pytest
 
+from NeuroTriageLib.core.probability import log_odds
 from NeuroTriageLib.io.model_packs import Calibration
-from NeuroTriageLib.training.calibration import area_under_curve, calibrated, fit_platt, logit, operating_point
+from NeuroTriageLib.training.calibration import area_under_curve, fit_platt, operating_point
 
 
 def test_platt_scaling_recovers_the_slope_and_intercept_that_made_the_outcomes():
     rng = np.random.default_rng(0)
     raw = 1 / (1 + np.exp(-rng.normal(0, 2, 20_000)))
-    present = rng.random(raw.size) < 1 / (1 + np.exp(-(0.6 * logit(raw) - 1.2)))
+    present = rng.random(raw.size) < 1 / (1 + np.exp(-(0.6 * log_odds(raw, 1e-6) - 1.2)))
     fitted = fit_platt(raw, present)
     assert fitted.slope == pytest.approx(0.6, abs=0.03) and fitted.intercept == pytest.approx(-1.2, abs=0.05)
-    assert calibrated(raw, fitted).mean() == pytest.approx(present.mean(), abs=0.005)
+    assert fitted.apply_all(raw).mean() == pytest.approx(present.mean(), abs=0.005)
 
 
 @pytest.mark.parametrize("present", [np.ones(5, bool), np.zeros(5, bool)])

@@ -12,7 +12,6 @@ from NeuroTriageLib.core.errors import ConfigError, InputError
 from NeuroTriageLib.io.model_packs import load_model_pack
 from NeuroTriageLib.systems.kuo2019_config import Kuo2019Config
 from NeuroTriageLib.training import kuo2019_training
-from NeuroTriageLib.training.calibration import calibrated
 from NeuroTriageLib.training.checkpoint import load_checkpoint
 from NeuroTriageLib.training.dense_validation import validate
 from NeuroTriageLib.training.kuo2019_pack import export_pack, kept_network
@@ -78,7 +77,7 @@ def test_the_packs_operating_points_belong_to_its_calibrated_scores(finished):
     manifest = load_model_pack(path).manifest
     network = kept_network(load_checkpoint(out / "checkpoint.pt"), TINY)
     result = validate(network, loaded(out / "bank" / "validation").exams, TINY, bfloat16=False)
-    called = calibrated(result.scores[:, 0], manifest.calibration["any"]) >= manifest.operating_points["any"]
+    called = manifest.calibration["any"].apply_all(result.scores[:, 0]) >= manifest.operating_points["any"]
     present = result.present[:, 0]
     assert manifest.metrics["validation"]["sensitivity"]["any"] == pytest.approx(called[present].mean(), abs=1e-4)
     assert present.sum() == EXAMS // 2

@@ -17,7 +17,6 @@ from NeuroTriageLib.preprocessing.network_grid import prepare
 from NeuroTriageLib.systems.ye2019 import Ye2019System
 from NeuroTriageLib.systems.ye2019_config import COMPACT, PUBLISHED, Ye2019Config
 from NeuroTriageLib.training import ye2019_training
-from NeuroTriageLib.training.calibration import calibrated
 from NeuroTriageLib.training.checkpoint import load_checkpoint
 from NeuroTriageLib.training.exam_bank import BankExam
 from NeuroTriageLib.training.labelled_exam import LabelledExam
@@ -84,7 +83,7 @@ def test_the_packs_operating_points_belong_to_its_calibrated_scores(finished):
     cascade = kept_cascade(load_checkpoint(out / "checkpoint.pt"), config)
     answer = cascade_answer(cascade, config, bfloat16=False)
     result = validate(cascade, answer, loaded(out / "bank" / "validation").exams, config, TINY_TRAINING.minimum_pixels)
-    called = calibrated(result.scores[:, 0], manifest.calibration["any"]) >= manifest.operating_points["any"]
+    called = manifest.calibration["any"].apply_all(result.scores[:, 0]) >= manifest.operating_points["any"]
     present = result.present[:, 0]
     assert manifest.metrics["validation"]["sensitivity"]["any"] == pytest.approx(called[present].mean(), abs=1e-4)
     assert present.sum() == EXAMS // 2

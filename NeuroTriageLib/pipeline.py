@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -13,6 +11,7 @@ from .core.codes import ANY, CT_HEMORRHAGE_CODES
 from .core.errors import ConfigError, SeriesSelectionError, UnfamiliarExam
 from .core.findings import ExamResult, Familiarity, Finding, QualityFlag, Reading, SeriesJudgement
 from .core.geometry import SliceGrid
+from .core.stage_clock import StageClock, no_progress
 from .core.study import Study
 from .core.volume import Volume
 from .io.inputs import open_input, read_volume
@@ -39,30 +38,13 @@ class System(Protocol):
         """The system's answer on the voxels of the volume."""
 
 
-@dataclass
-class Stopwatch:
-    """Seconds spent in each stage, and the caller's progress."""
-
-    progress: Progress
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @contextmanager
-    def stage(self, name: str):
-        """Time one stage and report its start and end."""
-        self.progress(name, 0.0)
-        start = time.perf_counter()
-        yield
-        self.seconds[name] = round(time.perf_counter() - start, 3)
-        self.progress(name, 1.0)
-
-
 def triage(
     path: Path,
     system: System,
     *,
     study_uid: str | None = None,
     series: str | None = None,
-    progress: Progress = lambda stage, fraction: None,
+    progress: Progress = no_progress,
 ) -> ExamResult:
     """Read a study from disk and answer it.
 
@@ -77,7 +59,7 @@ def triage(
         SeriesSelectionError: nothing in it is a non-contrast head CT; this is not a negative exam.
         ConfigError: several studies and none named.
     """
-    clock = Stopwatch(progress)
+    clock = StageClock(progress)
     with clock.stage("headers"):
         opened = open_input(path)
     with opened as studies:
@@ -104,13 +86,13 @@ class ExamContext:
 
 
 def triage_volume(
-    volume: Volume, system: System, *, context: ExamContext, clock: Stopwatch | None = None
+    volume: Volume, system: System, *, context: ExamContext, clock: StageClock | None = None
 ) -> ExamResult:
     """Answer a volume in memory (the panel's way in). Raises SeriesSelectionError if it is no head CT.
 
     An exam that is unlike the training exams gives findings that could not be looked at, and no reading.
     """
-    clock = clock or Stopwatch(lambda stage, fraction: None)
+    clock = clock or StageClock(no_progress)
     with clock.stage("quality"):
         quality = context.flags + assess(volume)
     empty = ExamResult(

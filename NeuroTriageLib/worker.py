@@ -84,9 +84,10 @@ class Worker:
 
     def _triage(self, request: dict[str, Any]) -> None:
         from .core.exchange import load_volume, save_exam
-        from .pipeline import ExamContext, Stopwatch, triage_volume
+        from .core.stage_clock import StageClock
+        from .pipeline import ExamContext, triage_volume
 
-        clock = Stopwatch(lambda stage, fraction: self._progress(request["id"], stage, fraction))
+        clock = StageClock(lambda stage, fraction: self._progress(request["id"], stage, fraction))
         with clock.stage("model"):
             system = self._system(request)
         volume = load_volume(Path(request["volume"]))

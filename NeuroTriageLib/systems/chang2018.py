@@ -8,8 +8,9 @@ import numpy as np
 import torch
 
 from ..core.codes import ANY
-from ..core.errors import ConfigError, ModelError, SeriesSelectionError
+from ..core.errors import ModelError, SeriesSelectionError
 from ..core.findings import Reading, Region
+from ..core.stage_clock import Progress, StageClock, no_progress
 from ..core.volume import Volume
 from ..inference.chang2018_predictor import Chang2018Predictor, ExamRegions
 from ..inference.device import ComputeDevice
@@ -19,7 +20,7 @@ from ..preprocessing.network_grid import PreparedExam, prepare
 from .chang2018_config import REGION_CODES, Chang2018Config
 from .chang2018_regions import accepted, label_layers, painted, told_regions
 from .kuo2019 import shown_types
-from .stage_clock import Progress, StageClock, no_progress
+from .pack_settings import settings_of
 
 SLICES_AT_ONCE = 8
 """Source slices decoded together: bounds the memory of a 300 x 512 x 512 exam (ours)."""
@@ -68,7 +69,7 @@ class Chang2018System:
     @classmethod
     def from_pack(cls, pack: ModelPack, device: ComputeDevice) -> Chang2018System:
         """A system that is ready to read. Raises ModelError when the pack was made for something else."""
-        config = _config(pack)
+        config = settings_of(pack, cls.name, Chang2018Config)
         network = build_network(config)
         try:
             network.load_state_dict({name: torch.from_numpy(value) for name, value in pack.weights().items()})
@@ -185,20 +186,3 @@ def _on_source(
             label_kji[part] = np.where(blood, values[np.argmax(masks, axis=0)], 0)
         progress("decode", part.stop / shape[0])
     return label_kji, heatmap_kji
-
-
-def _config(pack: ModelPack) -> Chang2018Config:
-    manifest = pack.manifest
-    if manifest.system != Chang2018System.name:
-        raise ModelError(
-            f"The model pack was made for {manifest.system}, not for {Chang2018System.name}.",
-            where=str(pack.path),
-            next_step="Choose a pack of this system.",
-        )
-    try:
-        config = Chang2018Config.from_json(manifest.config)
-    except ConfigError as error:
-        raise ModelError(f"The model pack's settings are wrong. {error.what}", where=str(pack.path)) from error
-    if config.codes != manifest.codes:
-        raise ModelError("The model pack's codes and its settings disagree.", where=str(pack.path))
-    return config

@@ -13,6 +13,7 @@ from ..core.codes import ANY
 from ..core.errors import ConfigError, ModelError, SeriesSelectionError, UnfamiliarExam
 from ..core.findings import Deliberation, Familiarity, Reading
 from ..core.opinions import agreement, doubt, pooled, source_code
+from ..core.stage_clock import no_progress
 from ..core.volume import Volume
 from ..io.model_packs import ModelPack
 from ..preprocessing.exam_features import exam_features
@@ -125,7 +126,7 @@ class ConsensusSystem:
             SeriesSelectionError: there is no intracranial space in the image.
             ModelError: every member failed.
         """
-        progress = progress or _ignore
+        progress = progress or no_progress
         timings: dict[str, float] = {}
         start = _begin(progress, "prepare")
         prepared = {self.config.grid: prepare(volume, self.config.grid)}
@@ -281,7 +282,3 @@ def _begin(progress: Progress, stage: str) -> float:
 def _end(progress: Progress, stage: str, start: float) -> float:
     progress(stage, 1.0)
     return round(time.perf_counter() - start, 3)
-
-
-def _ignore(stage: str, fraction: float) -> None:
-    """Progress that nobody follows."""

@@ -6,8 +6,9 @@ import numpy as np
 import torch
 
 from ..core.codes import ANY
-from ..core.errors import ConfigError, ModelError, SeriesSelectionError
+from ..core.errors import ModelError, SeriesSelectionError
 from ..core.findings import Reading
+from ..core.stage_clock import StageClock, no_progress
 from ..core.volume import Volume
 from ..inference.device import ComputeDevice
 from ..inference.predictor import ExamMaps, Method, PatchFcnPredictor, Progress
@@ -15,7 +16,7 @@ from ..io.model_packs import ModelPack
 from ..networks.patchfcn import PatchFcn
 from ..preprocessing.network_grid import PreparedExam, prepare
 from .kuo2019_config import Kuo2019Config, neighbour_slabs
-from .stage_clock import StageClock, no_progress
+from .pack_settings import settings_of
 
 SLICES_AT_ONCE = 8
 """Source slices decoded together: bounds the memory of a 300 x 512 x 512 exam (ours)."""
@@ -49,7 +50,7 @@ class Kuo2019System:
     @classmethod
     def from_pack(cls, pack: ModelPack, device: ComputeDevice) -> Kuo2019System:
         """A system that is ready to read. Raises ModelError when the pack was made for something else."""
-        config = _config(pack)
+        config = settings_of(pack, cls.name, Kuo2019Config)
         network = build_network(config)
         try:
             network.load_state_dict({name: torch.from_numpy(value) for name, value in pack.weights().items()})
@@ -183,20 +184,3 @@ def decode(
             label_kji[part] = np.where(bleeding, np.asarray(shown, dtype=np.uint8)[most_probable], 0)
         (progress or no_progress)("decode", part.stop / shape[0])
     return label_kji, heatmap_kji
-
-
-def _config(pack: ModelPack) -> Kuo2019Config:
-    manifest = pack.manifest
-    if manifest.system != Kuo2019System.name:
-        raise ModelError(
-            f"The model pack was made for {manifest.system}, not for {Kuo2019System.name}.",
-            where=str(pack.path),
-            next_step="Choose a pack of this system.",
-        )
-    try:
-        config = Kuo2019Config.from_json(manifest.config)
-    except ConfigError as error:
-        raise ModelError(f"The model pack's settings are wrong. {error.what}", where=str(pack.path)) from error
-    if config.codes != manifest.codes:
-        raise ModelError("The model pack's codes and its settings disagree.", where=str(pack.path))
-    return config

@@ -6,8 +6,9 @@ import numpy as np
 import torch
 
 from ..core.codes import ANY
-from ..core.errors import ConfigError, ModelError, SeriesSelectionError
+from ..core.errors import ModelError, SeriesSelectionError
 from ..core.findings import Reading
+from ..core.stage_clock import StageClock, no_progress
 from ..core.volume import Volume
 from ..inference.device import ComputeDevice
 from ..inference.ye2019_predictor import CnnRnnAnswer, Progress, Ye2019Predictor
@@ -16,7 +17,7 @@ from ..networks.cnn_rnn import CnnRnnShape
 from ..networks.cnn_rnn_cascade import CnnRnnCascade
 from ..preprocessing.brain_field import BrainField
 from ..preprocessing.network_grid import PreparedExam, prepare
-from .stage_clock import StageClock, no_progress
+from .pack_settings import settings_of
 from .ye2019_config import Ye2019Config
 
 SLICES_AT_ONCE = 8
@@ -49,7 +50,7 @@ class Ye2019System:
     @classmethod
     def from_pack(cls, pack: ModelPack, device: ComputeDevice) -> Ye2019System:
         """A system that is ready to read. Raises ModelError when the pack was made for something else."""
-        config = _config(pack)
+        config = settings_of(pack, cls.name, Ye2019Config)
         networks = build_networks(config)
         try:
             networks.load_weights({name: torch.from_numpy(value) for name, value in pack.weights().items()})
@@ -128,20 +129,3 @@ def heat_on_source(prepared: PreparedExam, heat_shw: np.ndarray, progress: Progr
         heat_kji[part] = prepared.to_source(heat_shw[None], part)[0].clip(0.0, 1.0)
         progress("decode", part.stop / shape[0])
     return heat_kji
-
-
-def _config(pack: ModelPack) -> Ye2019Config:
-    manifest = pack.manifest
-    if manifest.system != Ye2019System.name:
-        raise ModelError(
-            f"The model pack was made for {manifest.system}, not for {Ye2019System.name}.",
-            where=str(pack.path),
-            next_step="Choose a pack of this system.",
-        )
-    try:
-        config = Ye2019Config.from_json(manifest.config)
-    except ConfigError as error:
-        raise ModelError(f"The model pack's settings are wrong. {error.what}", where=str(pack.path)) from error
-    if config.codes != manifest.codes:
-        raise ModelError("The model pack's codes and its settings disagree.", where=str(pack.path))
-    return config

@@ -28,6 +28,7 @@ from .chang2018_validation import validate
 from .checkpoint import generator_state, restore_generator
 from .exam_bank import ExamBank
 from .guarded_step import GuardedStep
+from .running_mean import update_running_mean
 from .windowed_exam import WindowedExam
 
 
@@ -118,7 +119,7 @@ class Chang2018Trainer:
         weights = self.training.weights
         total = torch.stack([getattr(weights, name) * loss for name, loss in losses.items()]).sum()
         self._guarded_step(total, self.optimizer, list(self.network.parameters()))
-        self._update_average()
+        update_running_mean(self.average, self.network, self.training.average_decay, self.step)
         self.step += 1
         self.seconds += time.monotonic() - started
         if self.fraction() >= 1.0:
@@ -190,18 +191,6 @@ class Chang2018Trainer:
         for name, values in (("dice", result.summary()["dice"]), ("auc", result.summary()["auc"])):
             figures |= {f"{name}_{code}": value for code, value in values.items()}
         return figures
-
-    @torch.no_grad()
-    def _update_average(self) -> None:
-        if self.training.average_decay <= 0:
-            return
-        decay = min(self.training.average_decay, (1 + self.step) / (10 + self.step))
-        ours, theirs = self.average.state_dict(), self.network.state_dict()
-        for name, value in ours.items():
-            if value.is_floating_point():
-                value.lerp_(theirs[name], 1 - decay)
-            else:
-                value.copy_(theirs[name])
 
     def state(self) -> dict[str, Any]:
         """Everything that a later process needs to go on as if nothing had happened."""

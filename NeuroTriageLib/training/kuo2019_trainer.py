@@ -20,6 +20,7 @@ from .kuo2019_losses import patch_loss, patch_targets, pixel_loss
 from .kuo2019_recipe import Stage, TrainingConfig
 from .patch_augmentation import augmented
 from .patch_sampler import PatchSampler
+from .running_mean import update_running_mean
 from .windowed_exam import WindowedExam
 
 
@@ -131,7 +132,7 @@ class Kuo2019Trainer:
         self._guarded_step(each.mean(), self.optimizer, self._trained_parameters())
         self.step += 1
         self.stage_step += 1
-        self._update_average()
+        update_running_mean(self.average, self.network, self.training.average_decay, self.step)
         values = {name: float(loss.detach().mean()) for name, loss in losses.items()}
         self.stage_seconds += time.monotonic() - started
         if self.fraction() >= 1.0:
@@ -199,18 +200,6 @@ class Kuo2019Trainer:
 
     def _trained_parameters(self) -> list[nn.Parameter]:
         return [parameter for parameter in self.network.parameters() if parameter.requires_grad]
-
-    @torch.no_grad()
-    def _update_average(self) -> None:
-        if self.training.average_decay <= 0:
-            return
-        decay = min(self.training.average_decay, (1 + self.step) / (10 + self.step))
-        ours, theirs = self.average.state_dict(), self.network.state_dict()
-        for name, value in ours.items():
-            if value.is_floating_point():
-                value.lerp_(theirs[name], 1 - decay)
-            else:
-                value.copy_(theirs[name])
 
     def state(self) -> dict[str, Any]:
         """Everything that a later process needs to go on as if nothing had happened."""

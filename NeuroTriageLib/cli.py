@@ -60,7 +60,7 @@ def _add_triage(commands: Any) -> None:
     )
     parser.add_argument("input", type=Path, help="DICOM folder, zip, or NIfTI/NRRD file")
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder for the results")
-    parser.add_argument("--system", help="which system reads (see neurotriage info); default: the consensus")
+    parser.add_argument("--system", help="which system reads; default: the consensus, or kuo2019 without one")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--model", type=Path, help="model pack (folder or zip) in place of the one that ships")
     parser.add_argument("--study", metavar="UID", help="StudyInstanceUID, when the input holds several head CTs")

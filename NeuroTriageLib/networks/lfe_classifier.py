@@ -65,8 +65,9 @@ class Layer(nn.Sequential):
         dropout: float,
         stride: tuple[int, int, int] = (1, 1, 1),
     ) -> None:
+        padding = (kernel[0] // 2, kernel[1] // 2, kernel[2] // 2)
         super().__init__(
-            nn.Conv3d(c_in, c_out, kernel, stride, tuple(k // 2 for k in kernel), bias=False),
+            nn.Conv3d(c_in, c_out, kernel, stride, padding, bias=False),
             nn.GroupNorm(GROUPS, c_out),
             nn.ReLU(inplace=True),
             nn.Dropout3d(dropout),

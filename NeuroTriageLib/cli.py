@@ -45,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--debug", action="store_true", help="print the traceback of unexpected errors")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_triage(commands)
+    _add_identify(commands)
     _add_info(commands)
     _add_simulate(commands)
     _add_train(commands)
@@ -150,6 +151,24 @@ def _opinions(result: ExamResult, code: str, agreement: str | None) -> str:
 
 def _cell(value: float | None, width: int, digits: int) -> str:
     return f"{'-':>{width}}" if value is None else f"{value:>{width}.{digits}f}"
+
+
+def _add_identify(commands: Any) -> None:
+    from .series_selection.identify_command import add_arguments
+
+    parser = commands.add_parser(
+        "identify", help="say what each series of a brain MRI is: one line of JSON per series", epilog=EXIT_CODES
+    )
+    add_arguments(parser)
+    parser.set_defaults(run=_identify)
+
+
+def _identify(options: argparse.Namespace) -> int:
+    from .series_selection.identify_command import identify_lines
+
+    for line in identify_lines(options):
+        print(line)
+    return 0
 
 
 def _add_info(commands: Any) -> None:

@@ -19,6 +19,7 @@ from pydicom.valuerep import DSdecimal, DSfloat
 
 from ..core.errors import DicomError
 from ..core.study import Instance
+from .private_tags import PRIVATE_TAGS, comment_values, private_values
 
 KEPT_KEYWORDS = (
     # which object, and how it is stored
@@ -34,12 +35,20 @@ KEPT_KEYWORDS = (
     # what the numbers mean
     *("SamplesPerPixel", "BitsAllocated", "PixelPaddingValue", "PixelPaddingRangeLimit"),
     *("RescaleIntercept", "RescaleSlope", "RescaleType"),
+    # how an MR image was made
+    *("ScanningSequence", "SequenceVariant", "ScanOptions", "SequenceName", "PulseSequenceName", "MRAcquisitionType"),
+    *("EchoTime", "RepetitionTime", "InversionTime", "FlipAngle", "PixelBandwidth", "EchoTrainLength", "AngioFlag"),
+    *("DiffusionBValue", "DiffusionDirectionality"),
+    # the same in enhanced MR (PS3.3 C.8.13.4 and C.8.13.5)
+    *("EffectiveEchoTime", "InversionTimes", "RFEchoTrainLength", "AcquisitionContrast", "EchoPulseSequence"),
+    *("EchoPlanarPulseSequence", "InversionRecovery", "ComplexImageComponent"),
 )
-"""The DICOM keywords that Instance.header may hold (with TransferSyntaxUID from the file meta information)."""
+"""The DICOM keywords that Instance.header may hold. Beside them stand TransferSyntaxUID from the file meta information,
+and for MR what vendors write elsewhere: ScanningTechnique, WaterFatShift, SingleBandReference, RealWorldUnit."""
 
 _IDENTITY = ["StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "StudyDate", "PatientID", "PatientName"]
 _MULTI_FRAME = ["SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence", "ContrastBolusAgentSequence"]
-_READ = [*KEPT_KEYWORDS, *_IDENTITY, *_MULTI_FRAME]
+_READ = [*KEPT_KEYWORDS, *_IDENTITY, *_MULTI_FRAME, "ImageComments", "RealWorldValueMappingSequence", *PRIVATE_TAGS]
 
 # Attributes that enhanced CT keeps under another keyword in its functional groups (DICOM PS3.3, C.8.15.3).
 _FRAME_KEYWORDS = {"FrameType": "ImageType", "FrameAcquisitionNumber": "AcquisitionNumber"}
@@ -154,7 +163,20 @@ def _plain_header(dataset: Dataset) -> dict[str, Any]:
     agents = dataset.get("ContrastBolusAgentSequence")
     if agents and not header.get("ContrastBolusAgent"):
         header["ContrastBolusAgent"] = str(agents[0].get("CodeMeaning", "") or "contrast agent")
-    return header
+    return header | (_mr_values(dataset, header) if header.get("Modality") == "MR" else {})
+
+
+def _mr_values(dataset: Dataset, header: dict[str, Any]) -> dict[str, Any]:
+    """What stands in private elements, units and comments. Comments are free text and are not kept themselves."""
+    values = comment_values(str(dataset.get("ImageComments", "") or "")) | private_values(dataset)
+    return {key: value for key, value in values.items() if key not in header} | _real_world_unit(dataset)
+
+
+def _real_world_unit(item: Dataset) -> dict[str, Any]:
+    """The UCUM unit of a real-world value mapping, {} without one."""
+    mappings = item.get("RealWorldValueMappingSequence")
+    units = mappings[0].get("MeasurementUnitsCodeSequence") if mappings else None
+    return {"RealWorldUnit": str(units[0].get("CodeValue", ""))} if units else {}
 
 
 def _kept_values(dataset: Dataset) -> dict[str, Any]:
@@ -214,6 +236,8 @@ def _group_values(group: Dataset) -> dict[str, Any]:
             continue
         item = element.value[0]
         values |= _kept_values(item)
+        if element.keyword == "RealWorldValueMappingSequence":
+            values |= _real_world_unit(group)
         if element.keyword == "FrameAnatomySequence" and item.get("AnatomicRegionSequence"):
             values["BodyPartExamined"] = str(item.AnatomicRegionSequence[0].get("CodeMeaning", ""))
         if element.keyword == "ContrastBolusUsageSequence":

@@ -163,9 +163,27 @@ def _split(instances: list[Instance]) -> list[list[Instance]]:
             _text(header, "ConvolutionKernel"),
             header.get("FrameOfReferenceUID") if len(frames) <= MAX_FRAMES_OF_REFERENCE else None,
             _direction_number(header, directions),
+            _mr_kind(header),
         )
         groups[key].append(item)
     return [part for group in groups.values() for part in _split_repeats(group)]
+
+
+def _mr_kind(header: dict[str, Any]) -> tuple[Any, ...]:
+    """What tells apart the images of one place that scanners put into one MR series; () for other modalities.
+
+    Diffusion series hold images with and without weighting, the trace, and maps; others echoes, or magnitude and phase.
+    """
+    if header.get("Modality") != "MR":
+        return ()
+    echo_ms = next(iter(_numbers(header.get("EchoTime") or header.get("EffectiveEchoTime"))), 0.0)
+    return (
+        _text(header, "ImageType"),
+        header.get("DiffusionBValue"),
+        header.get("DiffusionDirectionality"),
+        round(echo_ms, 1),
+        str(header.get("InversionTimes")),
+    )
 
 
 def _numbers(value: Any) -> list[float]:

@@ -25,8 +25,8 @@ _BODY_PART_SOURCES = (
 )
 _CONTRAST_SOURCES = ("description", "ProtocolName", "RequestedProcedureDescription", "StudyDescription")
 
-# Values of ContrastBolusAgent that mean that none was given.
-_NO_AGENT = {"", "NONE", "NO", "N", "N/A", "NA", "NULL", "NIL", "WITHOUT", "0", "NO CONTRAST", "OHNE", "-"}
+NO_AGENT = {"", "NONE", "NO", "N", "N/A", "NA", "NULL", "NIL", "WITHOUT", "0", "NO CONTRAST", "OHNE", "-"}
+"""Values of ContrastBolusAgent that mean that none was given."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ class SeriesEvidence:
         own = contrast_said(self.text("description"))
         if own != "unknown":
             return ("with" if own == "both" else own), "SeriesDescription"
-        if self.text("ContrastBolusAgent").strip() not in _NO_AGENT:
+        if self.text("ContrastBolusAgent").strip() not in NO_AGENT:
             return "with", "ContrastBolusAgent"
         for keyword in _CONTRAST_SOURCES[1:]:
             said = contrast_said(self.text(keyword))

@@ -84,7 +84,8 @@ def _values_not_hounsfield(it: SeriesEvidence) -> str:
     return "Its values are not Hounsfield units of a CT; it may be MR or a mask (the file does not name its modality)."
 
 
-def _no_geometry(it: SeriesEvidence) -> str:
+def no_geometry(it: SeriesEvidence) -> str:
+    """The slices' places are not known."""
     return f"Its geometry cannot be known: {it.geometry_problem}" if it.grid is None else ""
 
 
@@ -120,20 +121,23 @@ def _dynamic(it: SeriesEvidence) -> str:
     return "It shows each place many times: a dynamic (perfusion) acquisition."
 
 
-def _other_body_part(it: SeriesEvidence) -> str:
+def other_body_part(it: SeriesEvidence) -> str:
+    """The header names another body part."""
     part, source = it.body_part
     name = "SeriesDescription" if source == "description" else source
     return f"It shows another body part or only a part of the head (says {name})." if part == "other" else ""
 
 
-def _too_few(it: SeriesEvidence) -> str:
+def too_few(it: SeriesEvidence) -> str:
+    """Fewer slices than a head needs."""
     if it.slice_count >= MIN_SLICES:
         return ""
     count = "one slice" if it.slice_count == 1 else f"{it.slice_count} slices"
     return f"It has too few slices: {count}, at least {MIN_SLICES} are needed."
 
 
-def _partial(it: SeriesEvidence) -> str:
+def partial(it: SeriesEvidence) -> str:
+    """A part of the head only, or slices so far apart that most of it is not seen."""
     if it.coverage_mm < MIN_COVERAGE_MM:
         return f"It covers only {it.coverage_mm:.0f} mm: a partial head ({MIN_COVERAGE_MM:.0f} mm are needed)."
     if it.spacing_mm > MAX_SPACING_MM:
@@ -157,7 +161,7 @@ RULES = (
     Rule("modality", _not_an_image_of_ct, final=True),
     Rule("screen capture", _capture, final=True),
     Rule("scout", _scout, final=True),
-    Rule("geometry", _no_geometry, final=True),
+    Rule("geometry", no_geometry, final=True),
     Rule("values", _values_not_hounsfield, final=True),
     Rule("unit", _not_hounsfield),
     Rule("orientation", _not_axial),
@@ -165,9 +169,9 @@ RULES = (
     Rule("kernel", _sharp_kernel),
     Rule("contrast", _with_contrast),
     Rule("dynamic", _dynamic),
-    Rule("body part", _other_body_part),
-    Rule("slice count", _too_few),
-    Rule("partial head", _partial),
+    Rule("body part", other_body_part),
+    Rule("slice count", too_few),
+    Rule("partial head", partial),
     Rule("more than a head", _too_much),
     Rule("field of view", _narrow),
 )

@@ -36,7 +36,7 @@ ALLOWED_ROOMS: dict[str, set[str]] = {
     "training": {"core", "config", "io", "networks", "preprocessing", "simulation"},
     "catalog": {"core", "config", "io", "systems", "inference"},
     "pipeline": {"core", "io", "series_selection", "preprocessing", "measurements"},
-    "cli": {"core", "io", "catalog", "pipeline", "outputs", "simulation", "training", "evaluation"},
+    "cli": {"core", "io", "series_selection", "catalog", "pipeline", "outputs", "simulation", "training", "evaluation"},
     "worker": {"core", "catalog", "pipeline"},
 }
 

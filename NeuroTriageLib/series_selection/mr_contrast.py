@@ -36,6 +36,9 @@ RULES: tuple[Rule, ...] = (
 
 _FROM_DIFFUSION = {"TRACE", "DWI", "B0", "ADC", "DIFFUSION_MAP"}
 
+CHOSEN_BY_NAME = 0.85
+"""Confidence of a contrast that the description chose among those that the parameters allow (ours)."""
+
 NAMED_ONLY = 0.6
 """Confidence of a contrast that only the description names (ours)."""
 
@@ -115,7 +118,7 @@ def _weigh_description(verdict: Verdict, facts: MrFacts) -> tuple[Verdict, tuple
         return raised, (verdict.reason, f"{entry} agrees.")
     if named in verdict.alternatives:
         open_to = (verdict.contrast, *(other for other in verdict.alternatives if other != named))
-        chosen = Verdict(named, max(WEAK, 0.9 if verdict.confidence < WEAK else WEAK), verdict.reason, open_to)
+        chosen = Verdict(named, CHOSEN_BY_NAME, verdict.reason, open_to)
         return chosen, (verdict.reason, f"{entry} says {named}, which the parameters allow.")
     lowered = replace(verdict, confidence=max(0.5, verdict.confidence - 0.15))
     return lowered, (verdict.reason, f"{entry} rather says {named}; the parameters do not.")

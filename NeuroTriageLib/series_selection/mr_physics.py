@@ -22,6 +22,7 @@ SHORT_ECHO_MS = 45.0  # T1 or proton density weighting of spin echoes; T1 SPACE 
 T1_REPETITION_MS = 1200.0  # longer repetition of a spin echo loses T1 weighting
 T2_REPETITION_MS = 1500.0
 FLAIR_INVERSION_MS = 1200.0  # nulls fluid (T1 4 s): 1.2 s at TR 3 s to 2.9 s at TR 11 s
+T1_INVERSION_REPETITION_MS = 4000.0  # T1 FLAIR with a short echo; fluid-attenuated T2 weighting repeats more slowly
 STIR_INVERSION_MS = 300.0  # nulls fat (T1 0.25-0.35 s)
 NO_DIFFUSION_B = 50.0  # s/mm2; scanners write small values for images that are not diffusion-weighted
 T2STAR_ECHO_MS = 12.0  # gradient echoes: 15-30 ms at 1.5 T, from 12 ms at 3 T; T1 and angiography stay below 8 ms
@@ -80,12 +81,17 @@ def _unweighted(facts: MrFacts, *, trace_type: bool) -> Verdict:
     if facts.direction == "DIRECTIONAL" or "DIFFUSION" in facts.image_types or facts.mosaic:
         return Verdict("DWI", 0.9, f"A diffusion series whose first image has b = {facts.b_value:.0f} s/mm2.")
     reason = f"A diffusion series whose first image has b = {facts.b_value:.0f} s/mm2; the header does not show the rest."
-    return Verdict("DWI", 0.7, reason, ("B0", "ADC"))
+    return Verdict("DWI", 0.7, reason, ("B0", "TRACE", "ADC"))
 
 
 def raw_diffusion(facts: MrFacts) -> Verdict | None:
     """Diffusion that is said without a b-value."""
-    if "DIFFUSION" in facts.image_types or facts.acquisition == "DIFFUSION":
+    said = "DIFFUSION" in facts.image_types or facts.acquisition == "DIFFUSION"
+    if said and "DERIVED" in facts.image_types:
+        if "RM" in facts.sequences:  # Philips: what is calculated from several images is no spin echo any more
+            return Verdict("ADC", 0.8, "Calculated from diffusion images.", ("DIFFUSION_MAP", "TRACE"))
+        return Verdict("TRACE", 0.8, "Derived from diffusion images, and no map.", ("ADC", "B0", "DIFFUSION_MAP", "DWI"))
+    if said:
         others = () if facts.mosaic else ("TRACE", "B0")
         return Verdict("DWI", 0.9 if facts.mosaic else 0.8, "The header says diffusion, without a b-value.", others)
     return None
@@ -151,7 +157,9 @@ def _spin_echo_inversion(facts: MrFacts, said: str) -> Verdict:
     if echo >= LONG_ECHO_MS:
         return Verdict("FLAIR", 0.97 if time >= FLAIR_INVERSION_MS else 0.75, said, ("DIR", "T1"))
     if time < FLAIR_INVERSION_MS:
-        return Verdict("T1", 0.9, said, ())
+        return Verdict("T1", 0.9, said)
+    if repetition < T1_INVERSION_REPETITION_MS:
+        return Verdict("T1", 0.75, said, ("FLAIR", "PD"))
     return Verdict("FLAIR", 0.6, said, ("T1", "PD"))
 
 

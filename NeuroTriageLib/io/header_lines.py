@@ -93,7 +93,9 @@ def _line(path: Path, number: int, item: Any) -> HeaderLine:
     header = item.get("header", item) if isinstance(item, dict) else None
     if not isinstance(header, dict):
         raise InputError(
-            f"Line {number} holds no header.", where=str(path), next_step='Write {"header": {...}} or the header itself.'
+            f"Line {number} holds no header.",
+            where=str(path),
+            next_step='Write {"header": {...}} or the header itself.',
         )
     beside = item if "header" in item else {}
     labels = {key: value for key, value in beside.items() if key not in ("header", "truth")}

@@ -101,9 +101,7 @@ PRIVATE_ELEMENTS = (
 )
 """In the order in which they are tried; the standard's own attribute comes before all of them."""
 
-PRIVATE_TAGS = tuple(
-    dict.fromkeys(tag for item in PRIVATE_ELEMENTS for tag in ((item.group, 0x0010), item.tag))
-)
+PRIVATE_TAGS = tuple(dict.fromkeys(tag for item in PRIVATE_ELEMENTS for tag in ((item.group, 0x0010), item.tag)))
 """What must be read from a file: the elements and their groups' creators."""
 
 

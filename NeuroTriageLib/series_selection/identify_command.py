@@ -60,7 +60,7 @@ def role_overrides(texts: Sequence[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for text in texts:
         role, equals, name = text.partition("=")
-        if not (equals and name.strip()) or role in found:
+        if not (role and equals and name.strip()) or role in found:
             raise ConfigError(f'"{text}" is not ROLE=UID_OR_TEXT, or its role is named twice.', where="--series")
         found[role] = name.strip()
     return found

@@ -101,7 +101,9 @@ def _by_name_alone(facts: MrFacts) -> Verdict:
             return Verdict("TRACE", 0.55, reason, ("B0", "ADC", "DWI"))
         return Verdict("DWI", 0.5, reason, ("TRACE", "ADC", "B0"))
     if named:
-        return Verdict(named, NAMED_ONLY, f"{entry} says {named}; the header holds no parameters that could confirm it.", ())
+        return Verdict(
+            named, NAMED_ONLY, f"{entry} says {named}; the header holds no parameters that could confirm it.", ()
+        )
     return Verdict("OTHER", 0.3, "Nothing in the header says what it is.", ())
 
 

@@ -32,7 +32,9 @@ def is_echo_planar(facts: MrFacts) -> bool:
     """True when the readout is echo-planar: said so, or only it has such a bandwidth or water-fat shift."""
     if "EP" in facts.sequences or "EPI_GEMS" in facts.options:
         return True
-    if re.match(r"(EP|RE)(_|FID|SE|2D)", facts.sequence_name) or re.search(r"\b\w*EPI\d?\b|DWISE", facts.pulse_sequence):
+    if re.match(r"(EP|RE)(_|FID|SE|2D)", facts.sequence_name) or re.search(
+        r"\b\w*EPI\d?\b|DWISE", facts.pulse_sequence
+    ):
         return True
     if (facts.water_fat_shift_px or 0.0) >= EPI_WATER_FAT_SHIFT_PX:
         return True
@@ -80,7 +82,9 @@ def _unweighted(facts: MrFacts, *, trace_type: bool) -> Verdict:
         return Verdict("B0", 0.95, f"b = {facts.b_value:.0f} s/mm2: no diffusion weighting.")
     if facts.direction == "DIRECTIONAL" or "DIFFUSION" in facts.image_types or facts.mosaic:
         return Verdict("DWI", 0.9, f"A diffusion series whose first image has b = {facts.b_value:.0f} s/mm2.")
-    reason = f"A diffusion series whose first image has b = {facts.b_value:.0f} s/mm2; the header does not show the rest."
+    reason = (
+        f"A diffusion series whose first image has b = {facts.b_value:.0f} s/mm2; the header does not show the rest."
+    )
     return Verdict("DWI", 0.7, reason, ("B0", "TRACE", "ADC"))
 
 
@@ -90,7 +94,9 @@ def raw_diffusion(facts: MrFacts) -> Verdict | None:
     if said and "DERIVED" in facts.image_types:
         if "RM" in facts.sequences:  # Philips: what is calculated from several images is no spin echo any more
             return Verdict("ADC", 0.8, "Calculated from diffusion images.", ("DIFFUSION_MAP", "TRACE"))
-        return Verdict("TRACE", 0.8, "Derived from diffusion images, and no map.", ("ADC", "B0", "DIFFUSION_MAP", "DWI"))
+        return Verdict(
+            "TRACE", 0.8, "Derived from diffusion images, and no map.", ("ADC", "B0", "DIFFUSION_MAP", "DWI")
+        )
     if said:
         others = () if facts.mosaic else ("TRACE", "B0")
         return Verdict("DWI", 0.9 if facts.mosaic else 0.8, "The header says diffusion, without a b-value.", others)
@@ -210,7 +216,9 @@ def _gradient_3d(facts: MrFacts, said: str) -> Verdict:
         return Verdict("SSFP", 0.8, said, ("ANGIO", "T1"))
     if repetition < 16.0:
         quick = repetition < 6.0 and flip >= 18.0 and not prepared
-        return Verdict("ANGIO" if quick else "T1", 0.65 if quick else 0.93, said, ("T1", "ANGIO", "PERFUSION", "LOCALIZER"))
+        return Verdict(
+            "ANGIO" if quick else "T1", 0.65 if quick else 0.93, said, ("T1", "ANGIO", "PERFUSION", "LOCALIZER")
+        )
     if echo >= 7.0 and repetition >= 28.0 and flip <= 18.0:
         return Verdict("SWI", 0.65, said, ("T2star", "ANGIO", "T1", "FIELDMAP"))
     flow = facts.options & {"FC", "FC_SLICE_AX_GEMS", "MT"} or facts.variants & {"MTC"}

@@ -30,8 +30,8 @@ PIXELS_ALONE = 0.5
 """Confidence when nothing but the pixels speaks (ours)."""
 
 _BRIGHT = ("T2", "B0", "T2star", "SWI", "BOLD", "SSFP", "PERFUSION", "SBREF")
-_DARK_NARROW = ("T1", "T1post", "ANGIO")
-_DARK_WIDE = ("FLAIR", "TRACE", "DWI", "PD", "T1")
+_DARK_NARROW = ("T1", "T1post", "ANGIO", "FLAIR", "TRACE", "DWI", "PD")
+_DARK_WIDE = ("FLAIR", "TRACE", "DWI", "T1", "T1post", "PD")
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,10 @@ class PixelLook:
 
     @property
     def contrasts(self) -> tuple[str, ...]:
-        """Contrasts that fit, the likeliest first; () when the figures mean nothing."""
+        """Contrasts that fit, the likeliest first; () when the figures mean nothing.
+
+        Bright or dark fluid excludes contrasts; the spread of the tissues only puts them in order.
+        """
         if not self.median > 0:
             return ()
         if self.bright_share >= BRIGHT_FLUID_SHARE:
@@ -125,9 +128,7 @@ def weigh_pixels(known: Identification, look: PixelLook) -> Identification:
     if known.contrast == "OTHER" and not known.alternatives:
         first, *rest = look.contrasts
         reasons = (*known.reasons, look.sentence())
-        return replace(
-            known, contrast=first, confidence=PIXELS_ALONE, reasons=reasons, alternatives=tuple(rest)
-        )
+        return replace(known, contrast=first, confidence=PIXELS_ALONE, reasons=reasons, alternatives=tuple(rest))
     fitting = [name for name in (known.contrast, *known.alternatives) if name in look.contrasts]
     if not fitting:
         reasons = (*known.reasons, f"{look.sentence()} That does not fit.")

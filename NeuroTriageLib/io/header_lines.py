@@ -1,4 +1,4 @@
-"""MR headers without images: JSON-lines files of BIDS sidecars or DICOM keywords, and the sidecar beside a NIfTI file."""
+"""MR headers without images: JSON lines of BIDS sidecars or DICOM keywords, and the sidecar beside a NIfTI file."""
 
 from __future__ import annotations
 

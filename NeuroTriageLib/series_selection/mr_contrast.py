@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from . import mr_physics, mr_statements
-from .mr_contrasts import WEAK, Verdict
+from .mr_contrasts import Verdict
 from .mr_facts import MrFacts, Plane
 from .mr_vocabulary import ANY_DIFFUSION, agent_said, contrast_named
 

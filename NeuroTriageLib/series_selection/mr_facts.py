@@ -18,7 +18,8 @@ MAX_ANGLE_TO_AXIS_DEG = 35.0
 """Slices whose normal is farther from every body axis are oblique (ours; the same limit as for head CT)."""
 
 MAX_VOLUMETRIC_SLICE_MM = 2.0
-"""A 3D acquisition with slices up to this thick can be reformatted to any plane (ours; 1.8 mm overlapping by half is usual)."""
+"""A 3D acquisition with slices up to this thick can be reformatted to any plane (ours; 1.8 mm that overlap by half are
+usual)."""
 
 _VENDORS = (
     ("Siemens", r"SIEMENS"),

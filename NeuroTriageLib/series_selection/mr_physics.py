@@ -1,7 +1,7 @@
 """The contrast from the physics in a header: echo, repetition and inversion time, flip angle, readout, diffusion.
 
-Limits without another source are ours. They follow what every MR textbook says of a spin echo (short TE and TR: T1, long
-TE and TR: T2, short TE and long TR: proton density), and leave a margin to settings in use at 0.3 to 3 T.
+Limits without another source are ours. They follow what every MR textbook says of a spin echo (short TE and TR: T1,
+long TE and TR: T2, short TE and long TR: proton density), and leave a margin to settings in use at 0.3 to 3 T.
 """
 
 from __future__ import annotations

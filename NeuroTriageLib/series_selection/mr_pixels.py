@@ -1,9 +1,10 @@
 """What the pixels of a head MR series show of its contrast: whether fluid is bright or dark, and the tissues' spread.
 
-It is a fallback for headers that leave the contrast open. It can tell bright fluid (T2, no diffusion weighting, T2*) from
-dark fluid (T1, FLAIR, trace), an ADC map by its values, and, less surely, T1 by the narrow top of its histogram: white
-matter is the brightest tissue and fluid, fat and grey matter lie below it. It cannot tell contrast agent, T2* from T2,
-FLAIR from trace, or anything in images that do not show the brain; large bleedings, tumours and oedema shift its figures.
+It is a fallback for headers that leave the contrast open. It can tell bright fluid (T2, no diffusion weighting, T2*)
+from dark fluid (T1, FLAIR, trace), an ADC map by its values, and, less surely, T1 by the narrow top of its histogram:
+white matter is the brightest tissue, and fluid, fat and grey matter lie below it. It cannot tell contrast agent, T2*
+from T2, FLAIR from trace, or anything in images that do not show the brain; large bleedings, tumours and oedema shift
+its figures.
 """
 
 from __future__ import annotations

@@ -9,12 +9,12 @@ from .mr_facts import MrFacts
 
 # Words of ImageType that name a computed map (vendors' conformance statements; Philips splits "ADC_UNSPECIFIED").
 _MAP_TYPES = (
-    ("DIFFUSION_MAP", {"EADC", "EXPADC", "EXP", "FA", "COLFA", "TENSOR", "ISO_DIFF_MAP", "RA", "VR", "AX_DIFF", "RAD_DIFF"}),
+    ("DIFFUSION_MAP", {"EADC", "EXPADC", "EXP", "FA", "COLFA", "TENSOR", "RA", "VR", "AX_DIFF", "RAD_DIFF"}),
     ("ADC", {"ADC", "DIFFMAP", "AVERAGE DC"}),
-    ("PERFUSION_MAP", {"CBF", "CBV", "RCBF", "RCBV", "RELCBF", "RELCBV", "MTT", "RELMTT", "TTP", "TMAX", "PBP", "TTPM"}),
-    ("MAP", {"T1 MAP", "T2 MAP", "T2_STAR MAP", "T1MAP", "T2MAP", "R2 MAP", "R2STAR", "T-MAP", "T MAP", "TMAP", "TTEST", "SPM", "MD", "SYNTHETIC MAP"}),
+    ("PERFUSION_MAP", {"CBF", "CBV", "RCBF", "RCBV", "RELCBF", "RELCBV", "MTT", "RELMTT", "TTP", "TMAX", "PBP"}),
+    ("MAP", {"T1 MAP", "T2 MAP", "T2_STAR MAP", "T1MAP", "T2MAP", "R2 MAP", "R2STAR", "T-MAP", "T MAP", "TMAP", "SPM"}),
     ("FIELDMAP", {"FIELD MAP", "FIELDMAP", "B0 MAP", "B1 MAP", "B0MAP"}),
-)  # fmt: skip
+)
 _PROJECTION_TYPES = {"MIP", "MINIP", "MNIP", "MAX IP", "MIN IP", "MAXIP", "CSA MIP", "VRT", "VOLUME RENDERING", "PJN"}
 _PHASE_TYPES = {"P", "PHASE", "PHASE MAP", "PHASEMAP"}
 _ANGIO_TYPES = {"PCA", "TOF", "VELOCITY", "VELOCITY MAP", "FLOW_ENCODED", "PC"}

@@ -14,22 +14,24 @@ ANY_DIFFUSION = "diffusion"
 
 _NAMES: tuple[tuple[str, str], ...] = (
     # what is no image of the brain's tissue, or an image computed from others
-    ("LOCALIZER", r"LOCALI[SZ]ER|\bLOC\b|SCOUT|SURVEY|3 ?-?PLANE|\bPILOT\b|AAHEAD|AAHSCOUT|PLAN ?SCAN|REF(ERENCE)? SCAN"),
+    ("LOCALIZER", r"LOCALI[SZ]ER|\bLOC\b|SCOUT|SURVEY|3 ?-?PLANE|\bPILOT\b|AAHEAD|AAHSCOUT|PLAN ?SCAN|REF\w* SCAN"),
     ("SPECTROSCOPY", r"SPECTRO|\bMRS\b|\bSVS\b|\bCSI\b|\bPRESS\b|\bSTEAM\b"),
     ("SBREF", r"SB ?REF\b|SINGLE[ -]BAND REF"),
     ("FIELDMAP", r"FIELD ?MAP|\bFMAP\b|GRE FIELD|\bB0 ?MAP|\bSHIM"),
     ("PROJECTION", r"\bM(AX)? ?IPS?\b|\bMIN ?IPS?\b|\bMNIP\b|COLLAPSE|\bVRT?\b|PROJECTION|\bRAD(IAL)?\b.*MIP"),
     ("PHASE", r"\bPHA(SE)?\b(?! ?CONTRAST| ?ENC| ?MULT)|\bPHASE IMAGES?"),
-    ("DIFFUSION_MAP", r"\bE[ -]?ADC\b|EXP(ONENTIAL)?[ .-]*(ADC|APPARENT)|\bFA\b|FRACTIONAL|ANISOTROPY|TENSOR|COL(OU?R)? ?FA|\bDEC\b|IVIM"),
+    ("DIFFUSION_MAP", r"\bE[ -]?ADC\b|EXP(ONENTIAL)?[ .-]*(ADC|APPARENT)"
+     r"|\b(COL(OU?R)? ?)?FA\b|ANISOTROPY|TENSOR|\bDEC\b|IVIM"),
     ("ADC", r"ADC\b|APPARENT DIFF|AVERAGE DC\b|DIFFUSION COEFF"),
     ("PERFUSION_MAP", r"\bR?CBF\b|\bR?CBV\b|\bR?MTT\b|\bTTP\b|\bT ?MAX\b|\bPBP\b|\bREL(CBV|CBF|MTT)|\bK ?TRANS"),
     ("ASL", r"\b(P?C?ASL|PASL|3DASL)\b|SPIN LABEL"),
     ("PERFUSION", r"PERF(USION)?\b|\bDSC\b|\bDCE\b|\bPWI\b|DYNAMIC SUSC"),
     ("BOLD", r"\bR?S?[ -]?FMRI|\bBOLD\b|RESTING|REST ?(STATE|MRI)|\bTASK\b"),
-    ("ANGIO", r"\bMRA\b|\bMRV\b|\bTOF\b|ANGIO|VENO(GRAM|GRAPHY)|\bPCA\b|PHASE CONTRAST|\bCE ?MRA|\bTWIST\b|\bTRICKS\b|INHANCE"),
+    ("ANGIO", r"\bMRA\b|\bMRV\b|\bTOF\b|ANGIO|VENO(GRAM|GRAPHY)|\bPCA\b|PHASE CONTRAST|\bCE ?MRA|\bTWIST\b|\bTRICKS\b"),
     # diffusion, the numbers before the words
     ("B0", r"\bS?B ?=? ?0(00)?\b(?!.*\bB? ?=? ?[1-9]\d{2,3}\b)"),
-    ("TRACE", r"TRACE ?W?\b|\bISO(TROPIC)? ?(DWI|DIFF|B)|\b[SI]?B ?=? ?[5-9]\d\d\b(?!.*DIR)|\b[SI]?B ?=? ?[1-3]\d{3}\b(?!.*DIR)|^S ?(AX|DWI)|\bEDWI\b|TRACEW"),
+    ("TRACE", r"TRACE ?W?\b|\bISO(TROPIC)? ?(DWI|DIFF|B)|\b[SI]?B ?=? ?([5-9]\d\d|[1-3]\d{3})\b(?!.*DIR)"
+     r"|^S ?(AX|DWI)|\bEDWI\b"),
     ("DWI", r"\bDTI|DIR\d+|\d+ ?DIRS?\b|\bHARDI\b|\bDKI\b|\bQ-?BALL\b|\bDSI\b"),
     (ANY_DIFFUSION, r"DWI\b|DIFF(USION)?\b"),
     # T2* and susceptibility

@@ -1,8 +1,9 @@
 """How often MR series are identified rightly from real headers, with their descriptions and without.
 
-The file is JSON lines: {"dataset", "subject", "truth", "header"}, the header a BIDS sidecar. Subjects are split by a hash
-of dataset and subject: the rules were written while looking at one part, and the other was kept aside. Prints confusion
-tables of both parts, as given and with every free text blanked, and every series that is wrong; writes them as JSON.
+The file is JSON lines: {"dataset", "subject", "truth", "header"}, the header a BIDS sidecar. Subjects are split by a
+hash of dataset and subject: the rules were written while looking at one part, and the other was kept aside. Prints
+confusion tables of both parts, as given and with every free text blanked, and every series that is wrong; writes them
+as JSON.
 
     python Testing/Benchmarks/series_identification.py mr_headers.jsonl.gz -o out/series_identification.json
 """
@@ -72,14 +73,13 @@ class Case:
 
 def read_cases(path: Path) -> list[Case]:
     """The cases of a file."""
-    opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
-    with opened as stream:
-        rows = [json.loads(line) for line in stream if line.strip()]
+    data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    rows = [json.loads(line) for line in data.decode("utf-8").splitlines() if line.strip()]
     return [Case(f"{row['dataset']}/{row['subject']}", row["truth"], row["header"]) for row in rows]
 
 
 def plane_said(header: dict[str, Any]) -> str:
-    """The plane that words in the header name (not its cosines, which our answer comes from); "" when none or two do."""
+    """The plane that words in the header name, not its cosines, which ours comes from; "" when none or two do."""
     text = str(header.get("SeriesDescription", "")).upper().replace("_", " ")
     named = {plane for plane, pattern in _PLANE_WORDS if re.search(pattern, text)}
     if orientation := str(header.get("ImageOrientationText", "")):

@@ -17,7 +17,8 @@ def test_each_unit_is_recognised_from_the_values(scale, name):
     ("header", "unit"),
     [
         ({"RealWorldUnit": "um2/s"}, 1e-6), ({"RealWorldUnit": "mm2/s"}, 1.0), ({"RescaleType": "10^-6 mm^2/s"}, 1e-6),
-        ({"RescaleType": "1E-3 mm2/s"}, 1e-3), ({"RescaleType": "10-6mm2/s"}, 1e-6), ({"RescaleType": "US"}, None), ({}, None),
+        ({"RescaleType": "1E-3 mm2/s"}, 1e-3), ({"RescaleType": "10-6mm2/s"}, 1e-6), ({"RescaleType": "US"}, None),
+        ({}, None),
     ],
 )  # fmt: skip
 def test_a_stated_unit_is_read(header, unit):

@@ -1,4 +1,4 @@
-"""`neurotriage identify` prints one line of JSON per series, from DICOM, NIfTI with and without sidecars, and headers."""
+"""`neurotriage identify` prints a line of JSON per series: of DICOM, NIfTI with and without sidecars, and headers."""
 
 from __future__ import annotations
 
@@ -53,9 +53,13 @@ def test_nifti_files_are_known_by_sidecar_name_and_pixels(tmp_path, capsys):
     write_nifti(tmp_path / "e.nii.gz", "FLAIR")
     (tmp_path / "e.json").write_text(json.dumps(FLAIR))
     lines = {line["description"][0]: line for line in run(capsys, tmp_path)}
-    assert {key: line["contrast"] for key, line in lines.items()} == dict(
-        a="FLAIR", b="ADC", c="TRACE", d="T2", e="FLAIR"
-    )
+    assert {key: line["contrast"] for key, line in lines.items()} == {
+        "a": "FLAIR",
+        "b": "ADC",
+        "c": "TRACE",
+        "d": "T2",
+        "e": "FLAIR",
+    }
     assert lines["e"]["confidence"] > 0.9 > 0.8 > lines["a"]["confidence"] > lines["d"]["confidence"]
     assert lines["b"]["adc_unit"] == "1e-3 mm2/s"
 

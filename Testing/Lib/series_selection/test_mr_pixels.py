@@ -1,4 +1,4 @@
-"""Pixels tell bright from dark fluid in every orientation, confirm or change weak answers, and never overrule sure ones."""
+"""Pixels tell bright from dark fluid in every orientation, confirm or change weak answers, never overrule sure ones."""
 
 from __future__ import annotations
 

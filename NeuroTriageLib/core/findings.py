@@ -221,7 +221,7 @@ class QualityFlag:
     Args:
         code: "incomplete_coverage", "gap", "metal", "noise", "tilt", "uneven_spacing", "overlap", "thick_slices",
             "lossy_compression", "duplicate_slices", "split_series", "damaged_files", "rescale_missing",
-            "modality_inferred", "position_from_slice_location", ...
+            "modality_inferred", "position_from_slice_location", "movement", ...
         message: one plain sentence with its figure.
         value: the figure itself, None when there is none.
     """

@@ -15,6 +15,7 @@ import pydicom
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence
+from pydicom.tag import Tag
 from pydicom.valuerep import DSdecimal, DSfloat
 
 from ..core.errors import DicomError
@@ -48,7 +49,8 @@ and for MR what vendors write elsewhere: ScanningTechnique, WaterFatShift, Singl
 
 _IDENTITY = ["StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "StudyDate", "PatientID", "PatientName"]
 _MULTI_FRAME = ["SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence", "ContrastBolusAgentSequence"]
-_READ = [*KEPT_KEYWORDS, *_IDENTITY, *_MULTI_FRAME, "ImageComments", "RealWorldValueMappingSequence", *PRIVATE_TAGS]
+_READ = [*KEPT_KEYWORDS, *_IDENTITY, *_MULTI_FRAME, "ImageComments", "RealWorldValueMappingSequence"]
+_READ_TAGS = [*(Tag(keyword) for keyword in _READ), *(Tag(tag) for tag in PRIVATE_TAGS)]
 
 # Attributes that enhanced CT keeps under another keyword in its functional groups (DICOM PS3.3, C.8.15.3).
 _FRAME_KEYWORDS = {"FrameType": "ImageType", "FrameAcquisitionNumber": "AcquisitionNumber"}
@@ -129,7 +131,7 @@ def read_header(path: Path, patients: PatientKeys) -> ParsedFile | None:
         DicomError: the file is damaged, or has no series UID.
     """
     try:
-        dataset = pydicom.dcmread(path, stop_before_pixels=True, force=True, specific_tags=_READ)
+        dataset = pydicom.dcmread(path, stop_before_pixels=True, force=True, specific_tags=_READ_TAGS)
         if str(dataset.file_meta.get("MediaStorageSOPClassUID", "")) == MEDIA_DIRECTORY:
             return None
         series_uid = str(dataset.get("SeriesInstanceUID", "") or "").strip()

@@ -74,7 +74,9 @@ def _direction(value: Any) -> str | None:
     text = _text(value)
     if text in ("NONE", "DIRECTIONAL", "ISOTROPIC", "BMATRIX"):
         return text
-    return {"I": "ISOTROPIC", "N": "NONE", "U": None}.get(text, "DIRECTIONAL" if text else None)
+    if text in (None, "U"):
+        return None
+    return {"I": "ISOTROPIC", "N": "NONE"}.get(text, "DIRECTIONAL")
 
 
 def _ge_direction(value: Any) -> str | None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..core.geometry import SliceGrid
-from .mr_pixels import MIN_VOXELS, inner_head
+from ..core.inner_head import MIN_VOXELS, inner_head
 
 UNITS_MM2_PER_S = (1e-6, 1e-3, 1.0)
 

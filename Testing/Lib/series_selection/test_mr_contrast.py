@@ -81,10 +81,13 @@ EPI_GE = sequence("EP GR", 30, 2000, 77, PixelBandwidth=2200.0)
         ("ANGIO", header(PHILIPS, **sequence("GR", 3.5, 23, 18), MRAcquisitionType="3D",
                          ScanOptions=["FC"], ImageType=["ORIGINAL", "PRIMARY", "M_FFE", "M", "FFE"])),
         ("T2star", header(PHILIPS, **sequence("GR", 16, 700, 18), MRAcquisitionType="2D")),
+        ("TRACE", header(PHILIPS, **EPI_SE, ImageType=["DERIVED", "PRIMARY", "DIFFUSION", "MIXED"])),
+        ("ADC", header(PHILIPS, **sequence("RM", 92, 3600), ImageType=["DERIVED", "PRIMARY", "DIFFUSION", "MIXED"])),
         # GE: echo-planar in ScanOptions, inversion time also without IR in the sequence
         ("FLAIR", header(GE, **sequence("SE", 110, 9000, 160, InversionTime=2200.0),
                          ImageType=["ORIGINAL", "PRIMARY", "PROPELLER", "NONE", "REAL"])),
         ("T1", header(GE, **sequence("SE IR", 9, 2600, InversionTime=920.0))),
+        ("T1", header(GE, **sequence("SE", 42, 3100, 160, InversionTime=1220.0))),
         ("T1", header(GE, **sequence("GR", 3.2, 8.4, 12, InversionTime=450.0), MRAcquisitionType="3D")),
         ("T2", header(GE, **sequence("SE", 100, 4500, InversionTime=0.0), ScanOptions=["FAST_GEMS"])),
         ("SWI", header(GE, **sequence("GR", 25, 40, 15), MRAcquisitionType="3D", PulseSequenceName="3DSWAN")),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
 
 from NeuroTriageLib.core.errors import ConfigError
 from NeuroTriageLib.io.inputs import open_input
 from NeuroTriageLib.series_selection import best_for_role, identify_study, study_roles
-from Testing.Lib.io.dicom_builder import CtStack, every, write_stack
+from Testing.Lib.io.dicom_builder import CtStack, enhanced, every, write, write_stack
 from Testing.Lib.mr_phantom import write_mr
 
 FLAIR = {"ScanningSequence": ["SE", "IR"], "EchoTime": 90, "RepetitionTime": 9000, "InversionTime": 2500}
@@ -168,3 +169,41 @@ def test_a_functional_series_is_one_answer_with_its_number_of_volumes(study):
     with open_input(folder) as (found,):
         (item,) = identify_study(found, with_pixels=False)
     assert item.contrast == "BOLD" and item.identification.facts.volumes == 6
+
+
+def test_frames_of_one_enhanced_object_are_told_apart(study):
+    folder, uid = study
+    origins = np.array([[0.0, 0.0, 12.0 * k] for k in range(10)])
+    stack = CtStack(origins, shape_ji=(8, 8), spacing_ji_mm=(30.0, 30.0), study_uid=uid)
+    item = enhanced(stack, order=[*range(10), *range(10)])
+    item.Modality, item.SOPClassUID = "MR", "1.2.840.10008.5.1.4.1.1.4.1"
+    item.EchoPulseSequence, item.EchoPlanarPulseSequence = "SPIN", "YES"
+    echo, timing = Dataset(), Dataset()
+    echo.EffectiveEchoTime, timing.RepetitionTime = 80.0, 5000.0
+    shared = item.SharedFunctionalGroupsSequence[0]
+    shared.MREchoSequence, shared.MRTimingAndRelatedParametersSequence = [echo], [timing]
+    for number, frame in enumerate(item.PerFrameFunctionalGroupsSequence):
+        weighting = Dataset()
+        weighting.DiffusionBValue = 0.0 if number < 10 else 1000.0
+        weighting.DiffusionDirectionality = "NONE" if number < 10 else "ISOTROPIC"
+        frame.MRDiffusionSequence = [weighting]
+    write(folder, [item])
+    with open_input(folder) as (found,):
+        items = identify_study(found, with_pixels=False)
+    assert {item.contrast: item.identification.facts.images for item in items} == {"B0": 10, "TRACE": 10}
+    assert all(item.identification.facts.echo_time_ms == 80 for item in items)
+
+
+def test_mosaics_of_a_functional_series_are_one_answer_and_take_no_role(study):
+    folder, uid = study
+    bold = {"ScanningSequence": "EP", "EchoTime": 30, "SequenceName": "*epfid2d1_64", "Manufacturer": "SIEMENS"}
+    series = generate_uid()
+    for number in range(4):
+        stack = CtStack(np.zeros((1, 3)), shape_ji=(8, 8), study_uid=uid, series_uid=series)
+        made = {"Modality": "MR", "AcquisitionNumber": number + 1, "ImageType": ["ORIGINAL", "PRIMARY", "M", "MOSAIC"]}
+        write_stack(folder / str(number), stack, every(**made, **bold))
+    with open_input(folder) as (found,):
+        (item,) = identify_study(found)
+        choices = study_roles(found)
+    assert item.contrast == "BOLD" and item.identification.facts.volumes == 4
+    assert all(choice.item is None for choice in choices.values())

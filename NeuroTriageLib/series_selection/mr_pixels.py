@@ -84,9 +84,14 @@ def look_at(array_kji: np.ndarray, grid: SliceGrid) -> PixelLook | None:
     )
 
 
+def is_open(known: Identification) -> bool:
+    """True when pixels may decide: a weak answer, or an ADC map or unweighted image could have the same header."""
+    return known.confidence < WEAK or bool({"ADC", "B0"} & set(known.alternatives))
+
+
 def weigh_pixels(known: Identification, look: PixelLook) -> Identification:
-    """A weak identification with what the pixels say: confirmed, changed among what it leaves open, or doubted."""
-    if known.confidence >= WEAK or not look.contrasts:
+    """An open identification with what the pixels say: confirmed, changed among what it leaves open, or doubted."""
+    if not is_open(known) or not look.contrasts:
         return known
     if known.contrast == "OTHER" and not known.alternatives:
         first, *rest = look.contrasts
@@ -98,7 +103,8 @@ def weigh_pixels(known: Identification, look: PixelLook) -> Identification:
         return replace(known, confidence=round(known.confidence - 0.2, 2), reasons=reasons)
     if fitting[0] == known.contrast:
         reasons = (*known.reasons, f"{look.sentence()} That fits.")
-        return replace(known, confidence=round(known.confidence + 0.1, 2), reasons=reasons)
+        raised = max(known.confidence, min(0.9, known.confidence + 0.1))
+        return replace(known, confidence=round(raised, 2), reasons=reasons)
     chosen = min(fitting, key=look.contrasts.index)
     reasons = (*known.reasons, f"{look.sentence()} So it is {chosen}, which the header leaves open.")
     others = tuple(name for name in fitting if name != chosen)

@@ -19,9 +19,9 @@ from ..io.inputs import read_volume
 from .adc_unit import AdcUnit, adc_unit
 from .evidence import SeriesEvidence
 from .mr_contrast import Identification, identify
-from .mr_contrasts import ROLES, WEAK
+from .mr_contrasts import ROLES
 from .mr_facts import MrFacts, facts_of
-from .mr_pixels import look_at, weigh_pixels
+from .mr_pixels import is_open, look_at, weigh_pixels
 from .mr_vocabulary import agent_said, study_has_both
 
 SAME_SETTINGS = 0.05
@@ -128,7 +128,7 @@ def _with_unweighted(
 def _with_pixels(item: MrSeries) -> MrSeries:
     known = item.identification
     candidate = known.contrast in (*ROLES, "OTHER") or any(role in ROLES for role in known.alternatives)
-    asked = known.contrast == "ADC" or (known.confidence < WEAK and candidate)
+    asked = known.contrast == "ADC" or (is_open(known) and candidate)
     if not asked or known.facts.mosaic or known.contrast == "NOT_MR":
         return item
     try:

@@ -56,6 +56,15 @@ def test_a_weak_answer_that_fits_is_confirmed_and_one_that_does_not_is_doubted()
     assert doubted.contrast == "FLAIR" and doubted.confidence == pytest.approx(0.5)
 
 
+def test_a_trace_image_whose_header_an_adc_map_could_share_is_checked_however_sure_its_name():
+    look = look_at(head("ADC"), grid())
+    assert look is not None
+    assert weigh_pixels(weak("TRACE", "B0", "ADC", confidence=0.9), look).contrast == "ADC"
+    dark = look_at(head("TRACE"), grid())
+    assert dark is not None
+    assert weigh_pixels(weak("TRACE", "B0", "ADC", confidence=0.9), dark).confidence == 0.9
+
+
 def test_a_sure_answer_is_not_touched_and_a_silent_header_gets_half_a_confidence():
     look = look_at(head("T2"), grid())
     assert look is not None

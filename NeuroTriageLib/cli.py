@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -29,6 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         _say("neurotriage: interrupted; nothing half-written is left.")
         return 1
+    except BrokenPipeError:  # the reader of our output has gone (identify | head): nothing more to say to it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except MemoryError:
         _say("neurotriage: error: The computer ran out of memory. Close other programs or use --device cpu.")
         return 1

@@ -160,3 +160,12 @@ def test_a_bug_is_one_line_and_a_traceback_only_when_asked_for(monkeypatch, caps
     assert "ZeroDivisionError" in said and "Traceback" not in said
     assert cli.main(["--debug", "info"]) == 1
     assert "Traceback" in capsys.readouterr().err
+
+
+def test_a_reader_that_goes_away_is_no_error(monkeypatch):
+    def gone(options):
+        raise BrokenPipeError
+
+    monkeypatch.setattr(cli, "_info", gone)
+    monkeypatch.setattr(cli.os, "dup2", lambda *_: None)
+    assert cli.main(["info"]) == 0

@@ -37,6 +37,14 @@ class LossWeights:
 
 
 @dataclass(frozen=True)
+class Stage:
+    """The one stage: everything is trained at once, in all of the time."""
+
+    name: str = "detector"
+    share: float = 1.0
+
+
+@dataclass(frozen=True)
 class Chang2018Training:
     """Everything that fixes a training run except data and hardware; it travels in the model pack.
 
@@ -93,6 +101,11 @@ class Chang2018Training:
     minutes: float | None = None
     bfloat16: bool = False
     seed: int = 1
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """A single one."""
+        return (Stage(),)
 
     def rate(self, fraction: float) -> float:
         """The learning rate after this fraction (0-1) of the run."""

@@ -1,12 +1,10 @@
-"""One training run of Chang 2018: network, optimizer, running mean and chance; saved and restored whole."""
+"""Training the hybrid mask R-CNN of Chang 2018, all of it at once: targets, regions, losses."""
 
 from __future__ import annotations
 
-import copy
-import time
-from typing import Any
+from collections.abc import Sequence
+from typing import ClassVar
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -25,10 +23,8 @@ from .chang2018_recipe import Chang2018Training
 from .chang2018_sampler import SlabSampler, augmented
 from .chang2018_targets import Regions, anchor_targets, sample_regions, true_boxes
 from .chang2018_validation import validate
-from .checkpoint import generator_state, restore_generator
 from .exam_bank import ExamBank
-from .guarded_step import GuardedStep
-from .running_mean import update_running_mean
+from .staged_trainer import StagedTrainer
 from .windowed_exam import WindowedExam
 
 
@@ -48,8 +44,8 @@ def build_network(config: Chang2018Config) -> HybridMaskRcnn:
     return HybridMaskRcnn(NetworkSettings(**config.network))
 
 
-class Chang2018Trainer:
-    """Trains a hybrid mask R-CNN, all of it at once.
+class Chang2018Trainer(StagedTrainer[TrainedNetwork]):
+    """Trains a hybrid mask R-CNN.
 
     Args:
         config: the network and its input.
@@ -58,7 +54,9 @@ class Chang2018Trainer:
         device: torch's name of the device.
     """
 
-    stage_name = "detector"
+    STORED: ClassVar[dict[str, str]] = {"step": "step", "stage_index": "stage_index", "stage_seconds": "seconds"}
+
+    training: Chang2018Training
 
     def __init__(
         self,
@@ -68,62 +66,32 @@ class Chang2018Trainer:
         validation: ExamBank[WindowedExam],
         device: str,
     ) -> None:
-        torch.manual_seed(training.seed)
-        self.config, self.training, self.device = config, training, device
-        self.sampler, self.validation = SlabSampler(bank, config, training), validation
-        self.rng = np.random.default_rng(training.seed)
+        super().__init__(training, bank, validation, device)
+        self.config, self.sampler = config, SlabSampler(bank, config, training)
         # Contiguous on the CPU: channels last has unsafe kernels there (see kuo2019_trainer.py).
-        self.network = TrainedNetwork(config).to(device)
-        self.average = copy.deepcopy(self.network)
-        self.step = 0
-        self.stage_index = 0
-        self.seconds = 0.0
-        self._guarded_step = GuardedStep()
-        kind = torch.optim.AdamW if training.optimizer == "adamw" else torch.optim.Adam
-        self.optimizer = kind(self.network.parameters(), training.learning_rate, weight_decay=training.weight_decay)
-
-    @property
-    def is_done(self) -> bool:
-        """True when the run is over."""
-        return self.stage_index > 0
+        self.begin(TrainedNetwork(config).to(device))
 
     @property
     def examples_per_step(self) -> int:
         """Slabs."""
         return self.training.runs * self.training.run_slabs
 
-    def fraction(self) -> float:
-        """0-1, how much is done: of the time when there is a budget, else of the steps."""
-        if self.training.minutes is not None:
-            return self.seconds / max(1e-9, 60 * self.training.minutes)
+    def _start_stage(self) -> torch.optim.Optimizer:
+        return self._optimizer(self.training.learning_rate)
+
+    def _length_done(self) -> float:
         return self.step / self.training.steps
 
-    def minutes_left(self) -> float | None:
-        """Of the wall-clock budget; None without one."""
-        return None if self.training.minutes is None else self.training.minutes - self.seconds / 60
+    def _rate(self) -> float:
+        return self.training.rate(self.fraction())
 
-    def take_new_exams(self) -> int:
-        """Take up the training exams that came since; returns how many there are now."""
-        if self.sampler.bank.refresh():
-            self.sampler.refresh()
-        return len(self.sampler.bank)
-
-    def train_step(self) -> dict[str, float]:
-        """One minibatch; returns its losses."""
-        started = time.monotonic()
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.training.rate(self.fraction())
+    def _learn(self) -> dict[str, float]:
         window_hu = self.config.window_hu[1] - self.config.window_hu[0]
         image, types = augmented(self.sampler.draw(self.rng), self.training, window_hu, self.rng, self.device)
         losses = self.losses(image, types)
         weights = self.training.weights
         total = torch.stack([getattr(weights, name) * loss for name, loss in losses.items()]).sum()
-        self._guarded_step(total, self.optimizer, list(self.network.parameters()))
-        update_running_mean(self.average, self.network, self.training.average_decay, self.step)
-        self.step += 1
-        self.seconds += time.monotonic() - started
-        if self.fraction() >= 1.0:
-            self.stage_index = 1
+        self._take(total, self.step)
         return {f"{name}_loss": float(loss.detach()) for name, loss in losses.items()}
 
     def losses(self, image: Tensor, types: Tensor) -> dict[str, Tensor]:
@@ -135,7 +103,7 @@ class Chang2018Trainer:
         """
         training, detector = self.training, self.network.detector
         truth = true_boxes(types)
-        with torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=training.bfloat16):
+        with self._precision():
             pyramid = detector.pyramid(image)
             scores = detector.search(pyramid)
             pixels = self.network.pixels(pyramid[0])
@@ -159,7 +127,7 @@ class Chang2018Trainer:
         """Losses of type, box and mask of the sampled regions."""
         detector, positive = self.network.detector, regions.kind > 0
         positive &= positive.cumsum(dim=1) <= self.training.masks_sampled  # regions come in random order
-        with torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=self.training.bfloat16):
+        with self._precision():
             scores = detector.classify(pyramid, regions.boxes)
             logits = detector.masks(pyramid, regions.boxes, regions.kind, positive)
         # All blood of the region's type counts, also that of a neighbouring instance: masks are merged by type anyway.
@@ -172,45 +140,11 @@ class Chang2018Trainer:
             "mask_overlap": mask_overlap,
         }
 
-    def kept_network(self) -> HybridMaskRcnn:
-        """The network whose weights are kept: the running mean, or the last one without averaging."""
-        return (self.average if self.training.average_decay > 0 else self.network).detector
-
     def kept_weights(self) -> dict[str, Tensor]:
-        """The weights that would ship now."""
-        return self.kept_network().state_dict()
+        """Of the detector alone."""
+        return self.kept_network().detector.state_dict()
 
-    def validate(self, exams: int) -> dict[str, float | None] | None:
-        """Pixel Dice and exam AUC on the first validation exams; None while they are not all there."""
-        self.validation.refresh()
-        if len(self.validation) < exams:
-            return None
-        chosen = self.validation.exams[:exams]
-        result = validate(self.kept_network(), chosen, self.config, bfloat16=self.training.bfloat16)
-        figures: dict[str, float | None] = {"merit": round(result.merit(), 4)}
-        for name, values in (("dice", result.summary()["dice"]), ("auc", result.summary()["auc"])):
-            figures |= {f"{name}_{code}": value for code, value in values.items()}
-        return figures
-
-    def state(self) -> dict[str, Any]:
-        """Everything that a later process needs to go on as if nothing had happened."""
-        return {
-            "network": self.network.state_dict(),
-            "average": self.average.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "generator": generator_state(self.rng),
-            "torch_rng": torch.get_rng_state(),
-            "step": self.step,
-            "stage_index": self.stage_index,
-            "seconds": self.seconds,
-        }
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """The inverse of state()."""
-        for name in ("step", "stage_index", "seconds"):
-            setattr(self, name, state[name])
-        self.network.load_state_dict(state["network"])
-        self.average.load_state_dict(state["average"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        restore_generator(self.rng, state["generator"])
-        torch.set_rng_state(state["torch_rng"])
+    def _figures(self, exams: Sequence[WindowedExam]) -> dict[str, float | None]:
+        """Pixel Dice and exam AUC."""
+        result = validate(self.kept_network().detector, exams, self.config, bfloat16=self.training.bfloat16)
+        return {"merit": round(result.merit(), 4)} | result.curve_figures()

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 
-from ..core.codes import ANY
 from ..networks.detection.painting import highest_per_layer
 from ..networks.hybrid_mask_rcnn import HybridMaskRcnn, SlabAnswer, paint
 from ..preprocessing.patch_lattice import lattice_over
 from ..systems.chang2018_config import BOX_MULTIPLE, REGION_CODES, Chang2018Config, slab_span, slices_of
-from .calibration import area_under_curve
 from .chang2018_sampler import TYPE_OF_TARGET
+from .exam_validation import ValidationFigures, evaluating, pixel_dice
 from .windowed_exam import OUTSIDE, WindowedExam
 
 SLABS_AT_ONCE = 8  # ours
@@ -37,7 +35,7 @@ class ExamAnswer:
 
 
 @dataclass(frozen=True, eq=False)
-class Validation:
+class Validation(ValidationFigures):
     """Answers on a set of exams, and the figures made of them; figures leave the unanswered type out."""
 
     codes: tuple[str, ...]
@@ -46,49 +44,29 @@ class Validation:
     @property
     def scores(self) -> np.ndarray:
         """(exams, 1 + answered types)."""
-        return self._stacked("score")
+        return self._answered("score")
 
     @property
     def present(self) -> np.ndarray:
         """(exams, 1 + answered types) bool, from the pixels that are visible on the network's grid."""
-        return self._stacked("true") > 0
+        return self._answered("true") > 0
 
-    def dice(self) -> dict[str, float]:
-        """Pixel Dice over all exams together, per code; NaN without any pixel."""
-        overlap, total = (self._stacked(name).sum(axis=0).astype(float) for name in ("overlap", "predicted"))
-        total = total + self._stacked("true").sum(axis=0)
-        value = np.divide(2 * overlap, total, out=np.full(len(total), np.nan), where=total > 0)
-        return dict(zip((ANY, *self.codes), map(float, value), strict=True))
+    def figures(self) -> dict[str, dict[str, float]]:
+        """Pixel Dice over all exams together, and exam AUC of the highest confidence."""
+        overlap, predicted, true = (self._answered(name).sum(axis=0) for name in ("overlap", "predicted", "true"))
+        return {"dice": self.by_code(pixel_dice(overlap, predicted, true)), "auc": self.auc()}
 
-    def auc(self) -> dict[str, float]:
-        """Exam AUC of the highest confidence, per code."""
-        scores, present = self.scores, self.present
-        return {c: area_under_curve(scores[:, n], present[:, n]) for n, c in enumerate((ANY, *self.codes))}
-
-    def merit(self) -> float:
-        """One figure to keep the best weights by: mean Dice plus mean AUC (over what can be known)."""
-        return float(np.nanmean(list(self.dice().values())) + np.nanmean(list(self.auc().values())))
-
-    def summary(self) -> dict[str, Any]:
-        """Plain values for curves and packs; None where a figure cannot be known."""
-
-        def known(values: dict[str, float]) -> dict[str, float | None]:
-            return {code: None if np.isnan(value) else round(value, 4) for code, value in values.items()}
-
-        return {"exams": len(self.answers), "dice": known(self.dice()), "auc": known(self.auc())}
-
-    def _stacked(self, name: str) -> np.ndarray:
-        return np.stack([getattr(answer, name) for answer in self.answers])[:, : 1 + len(self.codes)]
+    def _answered(self, name: str) -> np.ndarray:
+        """Without the type that is not answered."""
+        return self.stacked(name)[:, : 1 + len(self.codes)]
 
 
 def validate(
     network: HybridMaskRcnn, exams: Iterable[WindowedExam], config: Chang2018Config, *, bfloat16: bool
 ) -> Validation:
     """The network's answers on exams; the network is put in evaluation mode and back."""
-    was_training = network.training
-    network.eval()
-    answers = tuple(answer_exam(network, exam, config, bfloat16=bfloat16) for exam in exams)
-    network.train(was_training)
+    with evaluating(network):
+        answers = tuple(answer_exam(network, exam, config, bfloat16=bfloat16) for exam in exams)
     return Validation(config.codes, answers)
 
 

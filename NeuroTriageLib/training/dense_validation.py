@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 
-from ..core.codes import ANY
 from ..networks.patchfcn import OUTPUT_STRIDE, PatchFcn, window_logits
 from ..preprocessing.patch_lattice import lattice_over
 from ..systems.kuo2019_config import Kuo2019Config, neighbour_slabs
-from .calibration import area_under_curve
+from .exam_validation import ValidationFigures, evaluating, pixel_dice
 from .windowed_exam import OUTSIDE, WindowedExam
 
 BATCH = 8  # slabs per pass; ours
@@ -54,7 +52,7 @@ class ExamAnswer:
 
 
 @dataclass(frozen=True, eq=False)
-class Validation:
+class Validation(ValidationFigures):
     """Answers on a set of exams, and the figures made of them."""
 
     codes: tuple[str, ...]
@@ -64,12 +62,12 @@ class Validation:
     @property
     def scores(self) -> np.ndarray:
         """(exams, 1 + N)."""
-        return np.stack([answer.score for answer in self.answers])
+        return self.stacked("score")
 
     @property
     def present(self) -> np.ndarray:
         """(exams, 1 + N) bool, from the pixels that are visible on the network's grid."""
-        return np.stack([answer.true for answer in self.answers]) > 0
+        return self.stacked("true") > 0
 
     def dice(self, threshold: float | None = None) -> dict[str, float]:
         """Pixel Dice over all exams together, per code; NaN without any pixel.
@@ -77,42 +75,28 @@ class Validation:
         threshold: the nearest of THRESHOLDS is taken; that of the settings unless named.
         """
         at = int(np.abs(THRESHOLDS - (self.pixel_threshold if threshold is None else threshold)).argmin())
-        overlap, predicted = (
-            np.stack([getattr(answer, name)[:, at] for answer in self.answers]).sum(axis=0)
-            for name in ("overlap", "predicted")
-        )
-        value = _dice(overlap, predicted, np.stack([answer.true for answer in self.answers]).sum(axis=0))
-        return dict(zip((ANY, *self.codes), map(float, value), strict=True))
+        overlap, predicted = (self.stacked(name)[..., at].sum(axis=0) for name in ("overlap", "predicted"))
+        return self.by_code(pixel_dice(overlap, predicted, self.stacked("true").sum(axis=0)))
 
     def best_pixel_threshold(self) -> float:
         """The threshold with the largest mean Dice of any hemorrhage over positive exams; the settings' without one."""
         positive = [answer for answer in self.answers if answer.true[0]]
         if not positive:
             return self.pixel_threshold
-        dice = np.mean([_dice(answer.overlap[0], answer.predicted[0], answer.true[0]) for answer in positive], axis=0)
+        dice = np.mean(
+            [pixel_dice(answer.overlap[0], answer.predicted[0], answer.true[0]) for answer in positive], axis=0
+        )
         return round(float(THRESHOLDS[int(dice.argmax())]), 2)
 
-    def auc(self) -> dict[str, float]:
-        """Exam AUC of the largest patch score, per code."""
-        names = (ANY, *self.codes)
-        return {code: area_under_curve(self.scores[:, n], self.present[:, n]) for n, code in enumerate(names)}
-
-    def merit(self) -> float:
-        """One figure to keep the best weights by: mean Dice plus mean AUC (over what can be known)."""
-        return float(np.nanmean(list(self.dice().values())) + np.nanmean(list(self.auc().values())))
-
-    def summary(self) -> dict[str, Any]:
-        """Plain values for curves and packs; None where a figure cannot be known."""
-        known = lambda values: {code: None if np.isnan(v) else round(v, 4) for code, v in values.items()}  # noqa: E731
-        return {"exams": len(self.answers), "dice": known(self.dice()), "auc": known(self.auc())}
+    def figures(self) -> dict[str, dict[str, float]]:
+        """Pixel Dice, and exam AUC of the largest patch score."""
+        return {"dice": self.dice(), "auc": self.auc()}
 
 
 def validate(network: PatchFcn, exams: Iterable[WindowedExam], config: Kuo2019Config, *, bfloat16: bool) -> Validation:
     """The network's answers on exams; the network is put in evaluation mode and back."""
-    was_training = network.training
-    network.eval()
-    answers = tuple(answer_exam(network, exam, config, bfloat16=bfloat16) for exam in exams)
-    network.train(was_training)
+    with evaluating(network):
+        answers = tuple(answer_exam(network, exam, config, bfloat16=bfloat16) for exam in exams)
     return Validation(config.codes, answers, config.pixel_threshold)
 
 
@@ -156,9 +140,3 @@ def predict_slabs(
 def _reached(below: np.ndarray) -> np.ndarray:
     """(thresholds,) how many pixels reach each threshold, from the number of thresholds that each pixel reaches."""
     return np.asarray(len(below) - np.cumsum(np.bincount(below, minlength=len(THRESHOLDS) + 1))[:-1])
-
-
-def _dice(overlap: np.ndarray, predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
-    """2 x overlap / (predicted + true); NaN where there is neither."""
-    total = np.asarray(predicted + true, dtype=float)
-    return np.divide(2.0 * overlap, total, out=np.full(total.shape, np.nan), where=total > 0)

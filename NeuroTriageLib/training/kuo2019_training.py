@@ -1,39 +1,18 @@
-"""Training Kuo 2019 from nothing but head label maps to a model pack: the whole run on one screen."""
+"""Which variants of Kuo 2019 can be trained, on how many exams, and by what."""
 
 from __future__ import annotations
 
-import dataclasses
-from pathlib import Path
-
 from ..systems.kuo2019_config import COMPACT, PUBLISHED
-from .exam_bank import ExamBank
-from .exam_producer import ProductionPlan
-from .kuo2019_pack import export_pack, view_of
+from .kuo2019_pack import export_pack
 from .kuo2019_recipe import COMPACT_TRAINING, PUBLISHED_TRAINING
 from .kuo2019_trainer import Kuo2019Trainer
-from .pack_export import training_record
-from .training_run import Report, TrainOptions, run_training, training_device
+from .system_training import SystemTraining
 
 VARIANTS = {"compact": (COMPACT, COMPACT_TRAINING), "published": (PUBLISHED, PUBLISHED_TRAINING)}
-PUBLISHED_EXAMS = 4396  # Kuo 2019: training scans
-COMPACT_EXAMS = 1200  # ours
+EXAMS = {
+    "compact": 1200,  # ours
+    "published": 4396,  # Kuo 2019: training scans
+}
 
-
-def train_kuo2019(options: TrainOptions, report: Report) -> Path:
-    """Simulate, train, validate, calibrate, export; returns the pack's folder.
-
-    The same call goes on after a kill. Raises ConfigError, InputError, OutputError.
-    """
-    config, training = VARIANTS[options.variant]
-    if options.minutes is not None:
-        training = dataclasses.replace(training, minutes=options.minutes)
-    exams = options.exams or (COMPACT_EXAMS if options.variant == "compact" else PUBLISHED_EXAMS)
-    plan = ProductionPlan(options.simulate, options.bank_folder, config, exams, options.validation_exams)
-    bank, validation = (ExamBank(plan.bank / name, view_of(config)) for name in ("train", "validation"))
-    trainer = Kuo2019Trainer(config, training, bank, validation, training_device(options.device, options.threads))
-    about = {"config": config.to_json(), "training": training_record(training, "label maps 01-16")}
-    checkpoint = run_training(trainer, plan, about, options, report)
-    report("calibrating on the validation exams")
-    pack = export_pack(checkpoint, options.out / f"kuo2019-{options.variant}", bank=plan.bank)
-    report(f"model pack written: {pack}")
-    return pack
+train_kuo2019 = SystemTraining(VARIANTS, EXAMS, Kuo2019Trainer, export_pack)
+"""(options, report of one line) -> the pack's folder; see SystemTraining."""

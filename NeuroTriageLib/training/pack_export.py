@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,12 @@ import numpy as np
 import torch
 
 from ..core.codes import ANY
+from ..core.errors import InputError
 from ..io.model_packs import Calibration, PackManifest, save_model_pack
 from .calibration import fit_platt, operating_point
+from .checkpoint import load_checkpoint
+from .exam_bank import BankExam, ExamBank
+from .exam_validation import ValidationFigures
 from .model_card import Publication, model_card
 
 CARD_FILE = "MODEL_CARD.md"
@@ -62,45 +66,93 @@ class ExamScores:
 
 
 @dataclass(frozen=True, eq=False)
-class TrainedModel:
-    """What goes into a pack.
+class AssessedModel:
+    """What a system makes of a checkpoint for its pack.
+
+    Args:
+        config: the system's settings, with what was fitted on the validation exams.
+        weights: parameter name -> tensor, rounded by as_stored before the validation.
+        validation: the kept weights' answers on the validation exams.
+    """
+
+    config: Any
+    weights: Mapping[str, torch.Tensor]
+    validation: ValidationFigures
+
+    @property
+    def scores(self) -> ExamScores:
+        """The exam scores beside the truth."""
+        return ExamScores(self.validation.codes, self.validation.scores, self.validation.present)
+
+
+@dataclass(frozen=True)
+class PackExport:
+    """From a checkpoint of one system to its model pack.
 
     Args:
         system: catalog key.
-        config: the system's settings as plain values.
-        weights: parameter name -> tensor, rounded by as_stored before the scores were made.
-        training: what the pack says about its training (training_record and more).
-        scores: on the validation exams.
-        figures: further figures of the validation, for instance {"exams": 80, "auc": {code: value}}.
+        settings: the system's settings class.
+        view_of: settings -> what is kept of a bank's exam.
+        assess: (checkpoint, settings, validation exams) -> the model.
+        publication: what the model card compares it with.
     """
 
     system: str
-    config: dict[str, Any]
-    weights: Mapping[str, torch.Tensor]
-    training: dict[str, Any]
-    scores: ExamScores
-    figures: dict[str, Any]
+    settings: Any
+    view_of: Callable[[Any], Callable[[BankExam], Any]]
+    assess: Callable[[dict[str, Any], Any, Sequence[Any]], AssessedModel]
+    publication: Publication
+
+    def __call__(self, checkpoint: Path, out: Path, *, bank: Path | None = None, overwrite: bool = True) -> Path:
+        """Write a model pack with its card from a checkpoint, finished or not, and the validation exams beside it.
+
+        Args:
+            checkpoint: checkpoint.pt of a run.
+            out: folder of the pack; its name becomes the pack's.
+            bank: folder of the prepared exams; beside the checkpoint unless named.
+            overwrite: replace a pack that stands there.
+
+        Returns:
+            out. Raises InputError when the checkpoint or the validation exams cannot be read, OutputError.
+        """
+        state = load_checkpoint(checkpoint)
+        config = self.settings.from_json(state["config"])
+        exams = ExamBank((bank or checkpoint.parent / "bank") / "validation", self.view_of(config))
+        if not exams.refresh():
+            raise InputError("There are no validation exams beside the checkpoint.", where=str(exams.folder))
+        model = self.assess(state, config, exams.exams)
+        manifest = save_model_pack(out, self._manifest(out.name, model, state), model.weights, overwrite=overwrite)
+        (out / CARD_FILE).write_text(model_card(manifest, self.publication), encoding="utf-8")
+        return out
+
+    def _manifest(self, name: str, model: AssessedModel, state: dict[str, Any]) -> PackManifest:
+        """Calibrated, with the figures of the validation."""
+        calibration, points = model.scores.calibrate()
+        return PackManifest(
+            name=name,
+            version=VERSION,
+            system=self.system,
+            config=model.config.to_json(),
+            codes=model.scores.codes,
+            operating_points=points,
+            calibration=calibration,
+            training=state["training"] | {"steps": state["trainer"]["step"], "training_exams": state["training_exams"]},
+            metrics={"validation": model.validation.summary() | model.scores.at_points(calibration, points)},
+            licence=LICENCE,
+            intended_use=INTENDED_USE,
+        )
 
 
-def write_pack(out: Path, model: TrainedModel, publication: Publication, *, overwrite: bool = True) -> Path:
-    """Calibrate, and write the pack with its model card; returns out. Raises OutputError."""
-    calibration, points = model.scores.calibrate()
-    manifest = PackManifest(
-        name=out.name,
-        version=VERSION,
-        system=model.system,
-        config=model.config,
-        codes=model.scores.codes,
-        operating_points=points,
-        calibration=calibration,
-        training=model.training,
-        metrics={"validation": model.figures | model.scores.at_points(calibration, points)},
-        licence=LICENCE,
-        intended_use=INTENDED_USE,
-    )
-    manifest = save_model_pack(out, manifest, model.weights, overwrite=overwrite)
-    (out / CARD_FILE).write_text(model_card(manifest, publication), encoding="utf-8")
-    return out
+def kept_tensors(state: dict[str, Any], running: str, prefix: str = "") -> dict[str, torch.Tensor]:
+    """The best validated weights of a checkpoint, or the latest ones.
+
+    Args:
+        state: the checkpoint.
+        running: where the latest ones stand in the trainer's state.
+        prefix: what the names of the weights that ship begin with there.
+    """
+    latest = {n.removeprefix(prefix): v for n, v in state["trainer"][running].items() if n.startswith(prefix)}
+    return dict(state["best"]["weights"] or latest)
 
 
 def as_stored(name: str, value: torch.Tensor) -> torch.Tensor:

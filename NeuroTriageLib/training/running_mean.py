@@ -10,17 +10,22 @@ from torch import nn
 def update_running_mean(average: nn.Module, network: nn.Module, decay: float, step: int) -> None:
     """Move the average towards the network's weights and statistics; counters are copied.
 
+    Parts that a network holds under two names are moved once.
+
     Args:
         average, network: of the same kind; the average is changed in place.
         decay: share of the average that stays at each step, less during the first ones; 0 or below changes nothing.
-        step: number of the step, from 1.
+        step: number of the step.
     """
     if decay <= 0:
         return
     decay = min(decay, (1 + step) / (10 + step))
-    theirs = network.state_dict()
-    for name, value in average.state_dict().items():
-        if value.is_floating_point():
-            value.lerp_(theirs[name], 1 - decay)
+    for ours, theirs in zip(_tensors(average), _tensors(network), strict=True):
+        if ours.is_floating_point():
+            ours.lerp_(theirs, 1 - decay)
         else:
-            value.copy_(theirs[name])
+            ours.copy_(theirs)
+
+
+def _tensors(network: nn.Module) -> list[torch.Tensor]:
+    return [*network.parameters(), *network.buffers()]

@@ -9,6 +9,9 @@ from ..networks.cnn_rnn import CnnRnnShape
 from ..networks.cnn_rnn_cascade import CnnRnnCascade
 from ..systems.ye2019_config import Ye2019Config
 
+CASCADE = "cascade."
+"""What the names of the weights begin with that ship, in a checkpoint's running mean."""
+
 
 class TrainedNetworks(nn.Module):
     """Both networks, and the layer that marks cells in the convolutions' own stage and does not ship."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +13,7 @@ from ..core.codes import ANY
 from ..networks.cnn_rnn import window_channels
 from ..networks.cnn_rnn_cascade import CnnRnnCascade
 from ..systems.ye2019_config import Ye2019Config
-from .calibration import area_under_curve
+from .exam_validation import ValidationFigures, areas, evaluating
 from .labelled_exam import LabelledExam
 
 BATCH_PIXELS = 8 * 256 * 256  # of one pass; ours
@@ -38,7 +37,7 @@ class ExamAnswer:
 
 
 @dataclass(frozen=True, eq=False)
-class Validation:
+class Validation(ValidationFigures):
     """Answers on a set of exams, and the figures made of them."""
 
     codes: tuple[str, ...]
@@ -47,12 +46,12 @@ class Validation:
     @property
     def scores(self) -> np.ndarray:
         """(exams, 1 + N)."""
-        return np.stack([answer.exam for answer in self.answers])
+        return self.stacked("exam")
 
     @property
     def present(self) -> np.ndarray:
         """(exams, 1 + N) bool."""
-        return np.stack([answer.present for answer in self.answers])
+        return self.stacked("present")
 
     def gated(self, gate: float, unasked_share: float) -> Validation:
         """The answers as they are when types are asked from a gate on, made of answers in which they always were."""
@@ -72,38 +71,24 @@ class Validation:
             ),
         )
 
-    def auc(self) -> np.ndarray:
-        """(1 + N,) exam AUC; NaN where only one class is there."""
-        return _auc(self.scores, self.present)
+    def slice_auc(self) -> dict[str, float]:
+        """AUC over all slabs, per code."""
+        slabs, shown = (np.concatenate([getattr(a, name) for a in self.answers]) for name in ("slabs", "shown"))
+        return self.by_code(areas(slabs, shown))
 
-    def slice_auc(self) -> np.ndarray:
-        """(1 + N,) AUC over all slabs."""
-        slabs = np.concatenate([answer.slabs for answer in self.answers])
-        return _auc(slabs, np.concatenate([answer.shown for answer in self.answers]))
+    def figures(self) -> dict[str, dict[str, float]]:
+        """Exam and slice AUC."""
+        return {"auc": self.auc(), "slice_auc": self.slice_auc()}
 
-    def merit(self, *, two_type: bool) -> float:
+    def stage_merit(self, *, two_type: bool) -> float:
         """Mean of exam and slice AUC: of any hemorrhage alone while only the two-type network is trained."""
-        wanted = slice(0, 1) if two_type else slice(None)
-        values = np.concatenate([self.auc()[wanted], self.slice_auc()[wanted]])
+        values = [v for by_code in self.figures().values() for c, v in by_code.items() if c == ANY or not two_type]
         return float(np.nanmean(values)) if np.isfinite(values).any() else 0.0
 
-    def figures(self, *, two_type: bool) -> dict[str, float | None]:
-        """auc_CODE and slice_auc_CODE for the curves; None for types while only the two-type network is trained."""
-        summary = self.summary()
-        return {
-            f"{name}_{code}": None if two_type and code != ANY else value
-            for name in ("auc", "slice_auc")
-            for code, value in summary[name].items()
-        }
-
-    def summary(self) -> dict[str, Any]:
-        """Plain values for curves and packs; None where a figure cannot be known."""
-        names = (ANY, *self.codes)
-        figures = {"auc": self.auc(), "slice_auc": self.slice_auc()}
-        return {"exams": len(self.answers)} | {
-            name: {code: None if np.isnan(v) else round(float(v), 4) for code, v in zip(names, values, strict=True)}
-            for name, values in figures.items()
-        }
+    def stage_figures(self, *, two_type: bool) -> dict[str, float | None]:
+        """For the curves; None for types while only the two-type network is trained."""
+        shown = self.curve_figures()
+        return {name: v if name.endswith(f"_{ANY}") or not two_type else None for name, v in shown.items()}
 
 
 Answer = Callable[[LabelledExam], tuple[Tensor, Tensor]]
@@ -115,14 +100,11 @@ def validate(
     network: nn.Module, answer: Answer, exams: Iterable[LabelledExam], config: Ye2019Config, minimum_pixels: int
 ) -> Validation:
     """The answers on exams; the network is put in evaluation mode and back."""
-    modes = [(module, module.training) for module in network.modules()]
-    network.eval()
     answers = []
-    for exam in exams:
-        scores, slabs = answer(exam)
-        answers.append(ExamAnswer(_array(scores), _array(slabs), exam.present, exam.slab_labels(minimum_pixels)))
-    for module, training in modes:
-        module.training = training
+    with evaluating(network):
+        for exam in exams:
+            scores, slabs = answer(exam)
+            answers.append(ExamAnswer(_array(scores), _array(slabs), exam.present, exam.slab_labels(minimum_pixels)))
     return Validation(config.codes, tuple(answers))
 
 
@@ -172,10 +154,6 @@ def cnn_maps(cnn: nn.Module, exam: LabelledExam, config: Ye2019Config, *, bfloat
         with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
             maps.append(cnn(x).float())
     return torch.cat(maps)
-
-
-def _auc(scores: np.ndarray, present: np.ndarray) -> np.ndarray:
-    return np.array([area_under_curve(scores[:, n], present[:, n]) for n in range(scores.shape[1])])
 
 
 def _array(tensor: Tensor) -> np.ndarray:

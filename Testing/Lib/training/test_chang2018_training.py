@@ -40,12 +40,12 @@ def test_squares_are_found_and_outlined_after_a_short_training(bank):
     trainer = trainer_on(bank, steps=350, learning_rate=4e-3)
     while not trainer.is_done:
         trainer.train_step()
-    result = validate(trainer.kept_network(), bank.exams, TINY, bfloat16=False)
+    result = validate(trainer.kept_network().detector, bank.exams, TINY, bfloat16=False)
     assert result.auc()["any"] == 1.0
     assert not any(answer.predicted[0] for answer in result.answers if not answer.true[0])
     # The squares' types differ in brightness only, so that a few steps tell the brightest from the darkest.
     assert result.auc()["SDH+EDH"] > 0.8 and result.auc()["SAH"] > 0.8
-    boxes = Chang2018Predictor(trainer.kept_network(), TINY, choose_device("cpu"))
+    boxes = Chang2018Predictor(trainer.kept_network().detector, TINY, choose_device("cpu"))
     for exam in bank.exams[1::2]:
         image, target = exam.whole()
         truth = np.isin(target, range(1, 6))
@@ -96,7 +96,7 @@ def test_validation_and_inference_see_the_same_and_say_the_same(bank):
     trainer = trainer_on(bank)
     for _ in range(8):
         trainer.train_step()
-    network = trainer.kept_network().eval()
+    network = trainer.kept_network().detector.eval()
     exam = bank.exams[3]
     expected = answer_exam(network, exam, TINY, bfloat16=False).score
     seen = []

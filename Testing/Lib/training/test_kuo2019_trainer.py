@@ -1,5 +1,7 @@
 """One run in steps: stages, end, resuming after a kill, gradients that are not numbers."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -58,6 +60,17 @@ def test_the_stages_train_what_the_paper_says(bank):
     assert moved(1) == {"backbone", "pixel_score", "pixel_up", "patch_branch"}
     trainer.next_stage()
     assert trainer.is_done
+
+
+def test_a_validation_leaves_what_a_stage_has_frozen_as_it_is(bank):
+    training = dataclasses.replace(TINY_TRAINING, average_decay=0.0)  # the network that is validated is being trained
+    trainer = Kuo2019Trainer(TINY, training, bank, bank, "cpu")
+    trainer.next_stage()
+    statistics = {name: value.clone() for name, value in trainer.network.backbone.state_dict().items()}
+    assert trainer.stage_name == "patch" and trainer.validate(2) is not None
+    trainer.train_step()
+    for name, value in trainer.network.backbone.state_dict().items():
+        assert torch.equal(statistics[name], value), name
 
 
 def test_a_run_ends_after_its_epochs(bank):

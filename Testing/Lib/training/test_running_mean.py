@@ -28,3 +28,9 @@ def test_counters_are_copied_and_without_decay_nothing_changes():
     assert average.num_batches_tracked == 0 and average.weight.item() == 1.0
     update_running_mean(average, latest, 0.5, 5)
     assert average.num_batches_tracked == 7
+
+
+def test_a_part_under_two_names_is_moved_once():
+    average, latest = (nn.ModuleDict({"a": part, "b": part}) for part in (network(1.0), network(0.0)))
+    update_running_mean(average, latest, 0.9, 10_000)
+    assert average["b"].weight.item() == pytest.approx(0.9)

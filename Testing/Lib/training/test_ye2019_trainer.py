@@ -36,10 +36,10 @@ def part(name):
 
 def moved(trainer, steps=1):
     """The parts whose parameters or statistics some steps change."""
-    before = {name: value.clone() for name, value in trainer.networks.state_dict().items()}
+    before = {name: value.clone() for name, value in trainer.network.state_dict().items()}
     for _ in range(steps):
         trainer.train_step()
-    after = trainer.networks.state_dict()
+    after = trainer.network.state_dict()
     return {part(name) for name, value in after.items() if (value != before[name]).any()}
 
 
@@ -58,7 +58,7 @@ def test_a_run_that_was_killed_goes_on_as_if_nothing_had_happened(folder, tmp_pa
 
     assert losses == expected
     assert whole.stage_index > 0, "the stages must have changed on the way"
-    for ours, theirs in ((whole.networks, second.networks), (whole.average, second.average)):
+    for ours, theirs in ((whole.network, second.network), (whole.average, second.average)):
         for name, value in ours.state_dict().items():
             assert torch.equal(value, theirs.state_dict()[name]), name
 
@@ -108,10 +108,10 @@ def test_patience_ends_a_stage_and_keeps_its_best_weights(folder, monkeypatch):
         trainer.training, stages=(dataclasses.replace(trainer.training.stages[0], epochs=100),)
     )
     trainer.train_step()
-    monkeypatch.setattr("NeuroTriageLib.training.ye2019_validation.Validation.merit", lambda result, two_type: 0.9)
+    monkeypatch.setattr("NeuroTriageLib.training.ye2019_validation.Validation.stage_merit", lambda result, two_type: 0.9)
     trainer.validate(4)
     best = {name: value.clone() for name, value in trainer.kept_weights().items()}
-    monkeypatch.setattr("NeuroTriageLib.training.ye2019_validation.Validation.merit", lambda result, two_type: 0.8)
+    monkeypatch.setattr("NeuroTriageLib.training.ye2019_validation.Validation.stage_merit", lambda result, two_type: 0.8)
     while not trainer.is_done:
         trainer.train_step()
         if not trainer.is_done:

@@ -101,11 +101,11 @@ def load_exam(folder: Path, volume: Volume | None = None) -> ExamResult:
         judgements=tuple(SeriesJudgement(**_tuples(item)) for item in document["judgements"]),
         quality=tuple(QualityFlag(**item) for item in document["quality"]),
         readings=tuple(readings),
-        findings=tuple(Finding(**item) for item in document["findings"]),
+        findings=tuple(Finding(**_tuples(item)) for item in document["findings"]),
         abc2=tuple(Abc2(**_tuples(item)) for item in document["abc2"]),
         device=document["device"],
         timings_s=document["timings_s"],
-        opinions=tuple(Finding(**item) for item in document["opinions"]),
+        opinions=tuple(Finding(**_tuples(item)) for item in document["opinions"]),
         familiarity=Familiarity(**_tuples(familiarity)) if familiarity else None,
     )
 

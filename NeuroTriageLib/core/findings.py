@@ -164,6 +164,9 @@ class Finding:
         reason: why it could not be looked at, "" otherwise.
         doubt: of a consensus the standard deviation 0-0.5 of the systems' probabilities; None of fewer than two.
         agreement: of a consensus "agree" or "split": do the systems' own answers differ; None likewise.
+        slices: indices k of the slices in which the mask holds it, () when not found; None from a system that draws no
+            mask.
+        slice_scores: (K,) the uncalibrated score of each slice, 0-1; None from a system that scores no slices for it.
     """
 
     code: str
@@ -178,6 +181,8 @@ class Finding:
     reason: str = ""
     doubt: float | None = None
     agreement: Agreement | None = None
+    slices: tuple[int, ...] | None = None
+    slice_scores: tuple[float, ...] | None = None
 
     @property
     def present(self) -> bool | None:

@@ -11,7 +11,7 @@ from .columns import SIZE_CLASSES, Columns, answered_groups
 from .confusion import Confusion, estimates
 from .exam_records import EXTRA_AXIAL, GROUPS, ExamRecord
 from .metrics import Estimate
-from .operating_points import OperatingPoint, full_sensitivity, highest_sum, roc_curve
+from .operating_points import full_sensitivity, highest_sum, roc_curve
 from .table import Cell, Table
 
 FIGURES = ("accuracy", "AUC", "sensitivity", "specificity", "PPV", "NPV", "F1")
@@ -98,21 +98,22 @@ def operating_points(records: Sequence[ExamRecord], system: str) -> Table:
         curve = roc_curve(c.probability, c.present)
         if curve is None:
             continue
-        own = Confusion.of(c.called, c.present)
-        rows.append((group, "the model pack's own", None, float(own.sensitivity), float(own.specificity)))
-        rows.append((group, "highest sensitivity + specificity", *_point(highest_sum(curve))))
-        rows.append((group, "highest specificity at full sensitivity", *_point(full_sensitivity(curve))))
+        points: list[tuple[str, float | None, np.ndarray]] = [("the model pack's own", None, c.called)]
+        for name, point in (
+            ("highest sensitivity + specificity", highest_sum(curve)),
+            ("highest specificity at full sensitivity", full_sensitivity(curve)),
+        ):
+            points.append((name, point.threshold, c.probability >= point.threshold))
+        for name, threshold, called in points:
+            found = figures(called, c.probability, c.present)
+            rows.append((group, name, threshold, found["sensitivity"], found["specificity"]))
     return Table(
         "Operating points",
         ("finding", "operating point", "threshold", "sensitivity", "specificity"),
         tuple(rows),
-        "The last two are chosen on these very exams, as the papers do, and so flatter the system a little. The pack's "
-        "own point calls a type only when it calls any hemorrhage.",
+        "The last two are chosen on these very exams, as the papers do, and so flatter the system a little; their "
+        "intervals leave out the choice. The pack's own point calls a type only when it calls any hemorrhage.",
     )
-
-
-def _point(point: OperatingPoint) -> tuple[float, float, float]:
-    return point.threshold, point.sensitivity, point.specificity
 
 
 def _row(group: str, c: Columns, positive: np.ndarray, *, balanced: bool) -> tuple[Cell, ...]:

@@ -67,6 +67,7 @@ class Answer:
         labels: its mask; None when the system draws none or it is not at hand.
         volume_ml: code -> mL, where there is no mask to measure.
         slice_scores: code -> (K,) score of each slice.
+        slices: code -> indices k of the slices in which its mask has a voxel, where that is known without the mask.
         seconds: time that it took; None when unknown.
     """
 
@@ -76,6 +77,7 @@ class Answer:
     labels: Labels | None = None
     volume_ml: Mapping[str, float | None] = field(default_factory=dict)
     slice_scores: Mapping[str, np.ndarray] = field(default_factory=dict)
+    slices: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     seconds: float | None = None
 
     @classmethod
@@ -174,7 +176,7 @@ def _group_answer(answer: Answer, group: str, codes: tuple[str, ...], truth: Tru
     }
     if answer.labels is None:
         volumes = [answer.volume_ml.get(code) for code in codes]
-        slices = None if scores is None else _called_slices(scores, called)
+        slices = _called_slices(answer, codes, scores, called)
         volume_ml = None if None in volumes else float(sum(v for v in volumes if v is not None))
         return GroupAnswer(volume_ml=volume_ml, called_slices=slices, **values)  # type: ignore[arg-type]
     mask = answer.labels.mask(group)
@@ -195,7 +197,14 @@ def _slice_scores(answer: Answer, codes: Iterable[str]) -> np.ndarray | None:
     return None if any(score is None for score in scores) else np.max([s for s in scores if s is not None], axis=0)
 
 
-def _called_slices(scores: np.ndarray, called: bool) -> tuple[int, ...]:
+def _called_slices(
+    answer: Answer, codes: tuple[str, ...], scores: np.ndarray | None, called: bool
+) -> tuple[int, ...] | None:
+    """Without a mask at hand: the slices that it is known to hold, else those with a high score."""
+    if all(code in answer.slices for code in codes):
+        return tuple(sorted({k for code in codes for k in answer.slices[code]}))
+    if scores is None:
+        return None
     return tuple(int(k) for k in np.flatnonzero(scores >= SLICE_THRESHOLD)) if called else ()
 
 

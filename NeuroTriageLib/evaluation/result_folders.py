@@ -9,15 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from ..core.codes import ANY
 from ..core.errors import GeometryError, InputError
 from ..core.geometry import SliceGrid
 from .comparison import Answer, Labels
-from .label_files import nrrd_fields, read_label, segment_values
+from .label_files import read_label, segment_values
 
-FINDINGS_FILE, MASKS_FILE, HEATMAP_FILE = "findings.json", "masks.seg.nrrd", "heatmap.nrrd"  # as outputs/folder.py
-
-PERCENT = 100.0  # unit of heatmap.nrrd
+FINDINGS_FILE, MASKS_FILE = "findings.json", "masks.seg.nrrd"  # as outputs/folder.py
 
 
 def find_results(root: Path) -> dict[str, Path]:
@@ -53,11 +50,10 @@ def read_answers(folder: Path) -> tuple[SliceGrid, tuple[Answer, ...]]:
         raise InputError("The results cannot be read.", where=str(folder / FINDINGS_FILE)) from error
     answers = []
     for system, rows in findings.items():
-        # A system that draws no mask gives no volume, and its heatmap is no probability (Grad-CAM).
         draws_masks = all(row.get("volume_ml") is not None for row in rows.values())
-        labels, scores = (_masks(folder, grid), _slice_scores(folder, grid, system)) if draws_masks else (None, {})
-        answers.append(_answer(system, rows, labels, scores, seconds))
-    answers += [_answer(system, rows) for system, rows in opinions.items() if system not in findings]
+        labels = _masks(folder, grid) if draws_masks else None
+        answers.append(_answer(system, rows, grid, labels, seconds))
+    answers += [_answer(system, rows, grid) for system, rows in opinions.items() if system not in findings]
     return grid, tuple(answers)
 
 
@@ -74,17 +70,23 @@ def _by_system(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Mapping
 def _answer(
     system: str,
     rows: Mapping[str, Mapping[str, Any]],
+    grid: SliceGrid,
     labels: Labels | None = None,
-    scores: Mapping[str, np.ndarray] | None = None,
     seconds: float | None = None,
 ) -> Answer:
+    scores = {code: np.asarray(row["slice_scores"], float) for code, row in rows.items() if row.get("slice_scores")}
+    slices = {code: tuple(row["slices"]) for code, row in rows.items() if row.get("slices") is not None}
+    count = grid.shape_kji[0]
+    if any(len(score) != count for score in scores.values()) or any(k >= count for ks in slices.values() for k in ks):
+        raise GeometryError(f"The slices do not fit the geometry in {FINDINGS_FILE}.", where=system)
     return Answer(
         system=system,
         probability={code: float(row["probability"]) for code, row in rows.items()},
         called=frozenset(code for code, row in rows.items() if row["status"] == "found"),
         labels=labels,
         volume_ml={code: row.get("volume_ml") for code, row in rows.items()},
-        slice_scores=scores or {},
+        slice_scores=scores,
+        slices=slices,
         seconds=seconds,
     )
 
@@ -95,27 +97,10 @@ def _masks(folder: Path, grid: SliceGrid) -> Labels | None:
     if not path.exists():
         return None
     label, _ = read_label(path)
-    _check_shape(label, grid, path)
+    if label.shape != grid.shape_kji:
+        raise GeometryError(f"The file does not fit the geometry in {FINDINGS_FILE}.", where=str(path))
     codes = segment_values(path)
     unnamed = set(np.unique(label).tolist()) - {0} - set(codes)
     if unnamed:
         raise InputError("The masks hold values that no segment names.", where=str(path))
     return Labels(label, codes)
-
-
-def _slice_scores(folder: Path, grid: SliceGrid, system: str) -> dict[str, np.ndarray]:
-    """The heatmap's highest value on each slice, as the score of any hemorrhage; {} when it is another system's."""
-    path = folder / HEATMAP_FILE
-    if not path.exists():
-        return {}
-    source = nrrd_fields(path).get("NeuroTriage_Heatmap", system)
-    if source != system and not source.startswith("mean of "):
-        return {}
-    heat, _ = read_label(path)
-    _check_shape(heat, grid, path)
-    return {ANY: heat.max(axis=(1, 2)) / PERCENT}
-
-
-def _check_shape(array: np.ndarray, grid: SliceGrid, path: Path) -> None:
-    if array.shape != grid.shape_kji:
-        raise GeometryError(f"The file does not fit the geometry in {FINDINGS_FILE}.", where=str(path))

@@ -38,7 +38,7 @@ def measure(reading: Reading, grid: SliceGrid) -> tuple[tuple[Finding, ...], tup
         masks[ANY] = reading.label_kji > 0 if reading.is_untyped else _union(masks, reading.label_kji.shape)
     parts = {code: find_components(mask, grid) for code, mask in masks.items()} if reading.segments else {}
     findings = tuple(
-        _found(reading, code, parts.get(code), largest_slice(masks[code])) if code in found else _absent(reading, code)
+        _found(reading, code, parts.get(code), masks[code]) if code in found else _absent(reading, code)
         for code in REPORT_ORDER
         if code in reading.probability or code in reading.codes
     )
@@ -55,7 +55,8 @@ def could_not_look(system: str, codes: Iterable[str], reason: str) -> tuple[Find
     return tuple(Finding(code=code, system=system, status="could_not_look", reason=reason) for code in codes)
 
 
-def _found(reading: Reading, code: str, parts: Components | None, largest: int | None) -> Finding:
+def _found(reading: Reading, code: str, parts: Components | None, mask_kji: np.ndarray) -> Finding:
+    largest = largest_slice(mask_kji)
     volume_ml = None if parts is None else float(parts.volumes_ml.sum())
     return Finding(
         code=code,
@@ -67,6 +68,8 @@ def _found(reading: Reading, code: str, parts: Components | None, largest: int |
         components=None if parts is None else parts.count,
         key_slice=_highest_slice(reading, code) if largest is None else largest,
         size_class=None if volume_ml is None else size_class(volume_ml),
+        slices=tuple(map(int, np.flatnonzero(mask_kji.any(axis=(1, 2))))) if reading.segments else None,
+        slice_scores=_slice_scores(reading, code),
         **_disagreement(reading, code),
     )
 
@@ -82,6 +85,8 @@ def _absent(reading: Reading, code: str) -> Finding:
         threshold=float(reading.threshold[code]),
         volume_ml=0.0 if reading.segments else None,
         components=0 if reading.segments else None,
+        slices=() if reading.segments else None,
+        slice_scores=_slice_scores(reading, code),
         **_disagreement(reading, code),
     )
 
@@ -95,5 +100,10 @@ def _disagreement(reading: Reading, code: str) -> dict[str, Any]:
 
 def _highest_slice(reading: Reading, code: str) -> int | None:
     """The slice with the highest score for the code; None when the system scores no slices."""
+    scores = _slice_scores(reading, code)
+    return None if scores is None else int(np.argmax(scores))
+
+
+def _slice_scores(reading: Reading, code: str) -> tuple[float, ...] | None:
     scores = reading.slice_probability.get(code)
-    return None if scores is None or not len(scores) else int(np.argmax(scores))
+    return None if scores is None or not len(scores) else tuple(map(float, scores))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ SCHEMA_ID = "neurotriage-findings-2"
 """Changes only when a program that reads the present documents would no longer understand them."""
 
 NOTICE = "Research software, not for diagnosis."
+NUMBERS = re.compile(r"\[\n\s+([-+.\deE]+(?:,\n\s+[-+.\deE]+)*)\n\s+\]")
+"""A list of numbers over several lines; no text can look like it, for JSON's texts hold no line breaks."""
 SCHEMA_FILE = Path(__file__).with_name("findings.schema.json")
 
 
@@ -45,8 +48,9 @@ def findings_document(result: ExamResult) -> dict[str, Any]:
 
 
 def write_findings_json(result: ExamResult, path: Path) -> None:
-    """Write the document as indented UTF-8 JSON."""
+    """Write the document as indented UTF-8 JSON, lists of numbers on one line."""
     text = json.dumps(findings_document(result), indent=2, ensure_ascii=False, allow_nan=False)
+    text = NUMBERS.sub(lambda found: f"[{' '.join(found[1].split())}]", text)
     path.write_text(text + "\n", encoding="utf-8", newline="\n")
 
 
@@ -88,6 +92,8 @@ def _finding(finding: Finding, sop_instance_uids: tuple[str, ...]) -> dict[str, 
         "reason": finding.reason,
         "doubt": _rounded(finding.doubt, 4),
         "agreement": finding.agreement,
+        "slices": None if finding.slices is None else [int(k) for k in finding.slices],
+        "slice_scores": None if finding.slice_scores is None else [round(float(s), 5) for s in finding.slice_scores],
     }
 
 

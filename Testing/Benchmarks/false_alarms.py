@@ -108,16 +108,18 @@ def by_mimic(records: Sequence[ExamRecord]) -> Table:
     kinds = sorted({kind for record in records for kind in painted(record)})
     rows: list[tuple[Cell, ...]] = []
     for system in systems_of(records):
-        hits = np.array([called(record, system) for record in records], dtype=float)
+        looked = [record for record in records if ANY in record.answers[system].groups]
+        hits = np.array([called(record, system) for record in looked], dtype=float)
         for kind in kinds:
-            having = np.array([kind in painted(record) for record in records])
+            having = np.array([kind in painted(record) for record in looked], dtype=bool)
             shares = (float(hits[part].mean()) if part.any() else None for part in (having, ~having))
             rows.append((system, kind, int(having.sum()), int(hits[having].sum()), *shares))
     return Table(
         "By what was painted",
         ("system", "mimic or change", "exams with it", "called", "share called with it", "share called without it"),
         tuple(rows),
-        "An exam mostly holds several, so a mimic is suspect when the two shares differ.",
+        "Of the exams that the system read. An exam mostly holds several, so a mimic is suspect when the two shares "
+        "differ.",
     )
 
 

@@ -169,6 +169,8 @@ def _finding(reading: Reading, code: str, grid: SliceGrid) -> Finding:
         components=(1 if code != ANY else len(np.unique(reading.label_kji)) - 1) if volume_ml else 0,
         key_slice=int(per_slice.argmax()) if present else None,
         size_class=("large" if volume_ml > 25 else "medium" if volume_ml >= 5 else "small") if volume_ml else None,
+        slices=tuple(map(int, np.flatnonzero(per_slice))) if present else (),
+        slice_scores=tuple(map(float, reading.slice_probability[code])),
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import shutil
 import subprocess
@@ -19,10 +18,10 @@ from NeuroTriageLib.core.findings import ExamResult
 from NeuroTriageLib.core.resources import sample_data_folder
 from NeuroTriageLib.evaluation import plots
 from NeuroTriageLib.evaluation.evaluate_folders import compare_folders
+from NeuroTriageLib.evaluation.slice_tables import by_slice
 from NeuroTriageLib.evaluation.truth_folders import find_truth
 from NeuroTriageLib.io.inputs import open_input, read_volume
 from NeuroTriageLib.outputs.findings_json import write_findings_json
-from NeuroTriageLib.outputs.heatmap import write_heatmap
 from NeuroTriageLib.outputs.segmentation import write_masks
 from NeuroTriageLib.simulation.exam_folders import write_image
 from Testing.Lib.exam_builder import IPH, IPH_AND_SDH, UNEVEN_STEPS_MM, ExamSettings, build_exam
@@ -39,7 +38,6 @@ def write_results(result: ExamResult, folder: Path) -> None:
     folder.mkdir(parents=True)
     write_findings_json(result, folder / "findings.json")
     write_masks(result, folder / "masks.seg.nrrd")
-    write_heatmap(result, folder / "heatmap.nrrd")
 
 
 def write_simulated_truth(result: ExamResult, folder: Path) -> None:
@@ -74,8 +72,10 @@ def test_a_right_answer_has_the_true_volume_and_dice_one_on_every_grid(name, tmp
     assert found.overlap_ml == pytest.approx(true_ml) == pytest.approx(found.volume_ml)
     assert found.abc2_ml == pytest.approx(record.truth["IPH"].abc2_ml)
     assert record.simulated and record.anatomy == "built" and record.conditions == {"mimics": ["falx"]}
-    heat = result.readings[0].heatmap_kji.max(axis=(1, 2))
-    np.testing.assert_allclose(record.answers["kuo2019"].groups["any"].slice_scores, heat, atol=0.006)
+    for code in ("any", "IPH", "SAH"):
+        scores = result.readings[0].slice_probability[code]
+        np.testing.assert_allclose(record.answers["kuo2019"].groups[code].slice_scores, scores, atol=1e-5)
+    assert found.called_slices == record.truth["IPH"].slices
 
 
 def test_the_tables_are_printed_and_unmatched_exams_are_named(folders, capsys):
@@ -107,6 +107,36 @@ def test_tables_records_and_plots_are_written_and_not_replaced_unasked(folders, 
     assert (out / "roc.svg").read_bytes() == first, "the same figures give the same file"
 
 
+def test_everything_that_is_asked_of_an_evaluation_is_in_its_output(tmp_path):
+    """Figures by type and size, on full and balanced sets, of exams and slices, with intervals; plots; points."""
+    pytest.importorskip("matplotlib")
+    for n, settings in enumerate([ExamSettings(blood=IPH_AND_SDH), ExamSettings(blood=IPH), ExamSettings()] * 2):
+        write_results(build_exam(settings), tmp_path / "out" / f"exam{n}")
+        write_simulated_truth(build_exam(settings), tmp_path / "truth" / f"exam{n}")
+    assert cli.main(["evaluate", str(tmp_path / "out"), str(tmp_path / "truth"), "-o", str(tmp_path / "got")]) == 0
+    sections = json.loads((tmp_path / "got" / "evaluation.json").read_text())["sections"]
+    ours = {t["title"]: t["rows"] for s in sections if s["title"] == "System kuo2019" for t in s["tables"]}
+    rates = {"accuracy", "AUC", "sensitivity", "specificity", "PPV", "NPV", "F1"}
+    for title in ("Is it there?", "By type and size, full set", "By type and size, balanced set"):
+        iph = [row for row in ours[title] if row["finding"] == "IPH"]
+        assert rates <= set(iph[0]) and all({"value", "low", "high"} == set(iph[0][rate]) for rate in rates), title
+        assert iph[0]["sensitivity"]["value"] == 1.0 and iph[0]["AUC"]["low"] == 1.0
+    sizes = {row["true size"] for row in ours["By type and size, balanced set"]}
+    assert "all" in sizes and sizes & {"large", "medium", "small", "punctate"}
+    points = [row for row in ours["Operating points"] if row["finding"] == "any"]
+    assert len(points) == 3 and all(row["sensitivity"]["low"] is not None for row in points)
+    slices = {row["finding"]: row for row in ours["On which slices?"]}
+    assert {"any", "IPH", "SDH", "SAH"} <= set(slices) and slices["IPH"]["AUC"]["value"] > 0.95
+    assert {"Dice, mean", "Dice, pooled voxels"} <= set(ours["Where is it?"][0])
+    assert {"Pearson r", "bias, mL", "bias, %", "limits of agreement, mL"} <= set(ours["How much is it?"][0])
+    sources = {row["volume from"] for row in ours["How much is it?"]}
+    assert sources == {"voxels", "ABC/2 of the answer", "ABC/2 of the truth"}
+    papers = next(s["tables"] for s in sections if s["title"] == "Beside the papers")
+    assert {t["title"].split(":")[0].removeprefix("Beside ") for t in papers} == {"Kuo 2019", "Chang 2018", "Ye 2019"}
+    for name in ("roc.svg", "bland_altman_kuo2019.svg"):
+        assert "<svg" in (tmp_path / "got" / name).read_text()
+
+
 def test_without_matplotlib_the_tables_still_come_and_one_message_says_so(folders, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(plots, "find_spec", lambda name: None)
     assert cli.main(["evaluate", *map(str, folders), "-o", str(tmp_path / "evaluation")]) == 0
@@ -119,25 +149,51 @@ def test_opinions_of_other_systems_are_evaluated_beside_the_answer(folders):
     path = folders[0] / "bleeding" / "findings.json"
     document = json.loads(path.read_text())
     document["findings"] = [row | {"system": "consensus"} for row in document["findings"]]
-    kuo = [row | {"system": "kuo2019", "status": "not_found", "probability": 0.2} for row in document["findings"]]
-    ye = [row | {"system": "ye2019", "status": "could_not_look", "probability": None} for row in document["findings"]]
-    path.write_text(json.dumps(document | {"opinions": kuo + ye}))
+    kuo = [
+        row | {"system": "kuo2019", "status": "not_found", "probability": 0.2, "slices": []}
+        for row in document["findings"]
+    ]
+    chang = [row | {"system": "chang2018"} for row in document["findings"]]
+    scores = [0.9 if k in (1, 2) else 0.1 for k in range(len(document["findings"][0]["slice_scores"]))]
+    cam = {"slices": None, "volume_ml": None, "components": None, "slice_scores": scores}
+    blind = {"status": "could_not_look", "probability": None}
+    ye = [row | {"system": "ye2019"} | (blind if row["code"] == "SAH" else cam) for row in document["findings"]]
+    path.write_text(json.dumps(document | {"opinions": kuo + chang + ye}))
     records = {record.exam: record for record in compare_folders(*folders).records}
     answers = records["bleeding"].answers
     assert answers["consensus"].groups["IPH"].called and answers["consensus"].groups["IPH"].overlap_ml > 0
     assert not answers["kuo2019"].groups["IPH"].called
     assert answers["kuo2019"].groups["IPH"].overlap_ml is None, "the masks on disk are those of the answer"
-    assert answers["ye2019"].groups == {}, "could not look is no negative answer"
+    assert not {"SAH", "SAH+IVH"} & set(answers["ye2019"].groups), "could not look is no negative answer"
+    true = records["bleeding"].truth["IPH"].slices
+    assert answers["chang2018"].groups["IPH"].called_slices == true, "where its mask lay is known without the mask"
+    assert answers["kuo2019"].groups["IPH"].called_slices == ()
+    assert answers["ye2019"].groups["IPH"].called_slices == (1, 2), "without masks the scores decide"
+    slice_rows = {
+        system: {row[0] for row in by_slice(list(records.values()), system).rows}
+        for system in ("consensus", "kuo2019", "chang2018", "ye2019")
+    }
+    assert all({"any", "IPH", "SDH"} <= findings for findings in slice_rows.values()), slice_rows
 
 
-def test_a_heatmap_of_another_system_gives_no_slice_scores(folders):
-    path = folders[0] / "bleeding" / "heatmap.nrrd"
-    result = build_exam(ExamSettings(blood=IPH))
-    reading = dataclasses.replace(result.readings[0], heatmap_source="ye2019")
-    write_heatmap(dataclasses.replace(result, readings=(reading,)), path)
-    records = {record.exam: record for record in compare_folders(*folders).records}
-    assert records["bleeding"].answers["kuo2019"].groups["any"].slice_scores is None
-    assert records["negative"].answers["kuo2019"].groups["any"].slice_scores is not None
+def test_slices_that_the_geometry_does_not_have_make_an_exam_not_comparable(folders):
+    path = folders[0] / "bleeding" / "findings.json"
+    document = json.loads(path.read_text())
+    document["findings"][0]["slice_scores"].append(0.5)
+    path.write_text(json.dumps(document))
+    assert "slices do not fit" in compare_folders(*folders).not_comparable["bleeding"]
+
+
+def test_results_without_slice_scores_are_compared_by_their_masks(folders):
+    path = folders[0] / "bleeding" / "findings.json"
+    document = json.loads(path.read_text())
+    document["findings"] = [
+        {key: value for key, value in row.items() if key not in ("slices", "slice_scores")}
+        for row in document["findings"]
+    ]
+    path.write_text(json.dumps(document))
+    found = {record.exam: record for record in compare_folders(*folders).records}["bleeding"].answers["kuo2019"]
+    assert found.groups["any"].slice_scores is None and found.groups["any"].called_slices
 
 
 def test_an_answer_without_volumes_has_no_mask_instead_of_an_empty_one(folders):

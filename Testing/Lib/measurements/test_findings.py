@@ -152,3 +152,19 @@ def test_doubt_and_agreement_come_from_the_deliberation():
     assert {findings[code].doubt for code in ("any", "IPH", "SAH")} == {0.2}
     assert findings["EDH"].doubt is findings["EDH"].agreement is None
     assert findings["IPH"].agreement == findings["SAH"].agreement == "split"
+
+
+def test_every_finding_says_on_which_slices_its_mask_lies_and_what_each_slice_scored():
+    reading = make_reading({"IPH": IPH_BOX, "SDH": SDH_BOX}, {"any", "IPH", "SDH"})
+    reading.slice_probability["SAH"] = np.zeros(0)
+    findings, _ = by_code(reading)
+    assert findings["IPH"].slices == findings["any"].slices == (2, 3, 4, 5) and findings["SDH"].slices == (4,)
+    assert findings["EDH"].slices == ()
+    assert findings["EDH"].slice_scores == pytest.approx(tuple(np.linspace(0, 1, 10) ** 2 * 0.3))
+    assert findings["SAH"].slice_scores is None
+
+
+def test_a_system_without_masks_has_slice_scores_alone():
+    findings, _ = by_code(make_reading({}, {"any", "IPH"}, segments=False))
+    for code in ("IPH", "SAH"):
+        assert findings[code].slices is None and len(findings[code].slice_scores) == 10

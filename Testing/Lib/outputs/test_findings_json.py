@@ -178,3 +178,12 @@ def test_partly_seen_exam_holds_to_the_schema(validator):
     exam = build_exam(ExamSettings(blood=IPH))
     unseen = could_not_look("other", ("SAH",), "It does not answer this.")
     validator.validate(findings_document(replace(exam, findings=exam.findings + unseen)))
+
+
+def test_lists_of_numbers_stand_on_one_line_and_nothing_else_changes(tmp_path):
+    exam = replace(EXAMS["two types"], input="[\n  1,\n  2\n] and [ 3 ]")
+    write_findings_json(exam, tmp_path / "findings.json")
+    text = (tmp_path / "findings.json").read_text(encoding="utf-8")
+    assert json.loads(text) == json.loads(json.dumps(findings_document(exam)))
+    (line,) = {line for line in text.splitlines() if '"slice_scores": [' in line}
+    assert line.count(",") >= exam.grid.shape_kji[0] - 1

@@ -238,7 +238,12 @@ def _add_train(commands: Any) -> None:
     parser.add_argument("system", choices=(*TRAINED_SYSTEMS, "consensus"))
     parser.add_argument("--simulate", type=Path, required=True, metavar="MAPS", help="folder of head label maps")
     parser.add_argument("-o", "--output", type=Path, required=True, help="checkpoints, curves and the pack; resumes")
-    parser.add_argument("--variant", choices=("compact", "published"), default="compact")
+    parser.add_argument(
+        "--variant",
+        choices=("compact", "published", "published-sub-lab"),
+        default="compact",
+        help="published-sub-lab: ye2019 from exam labels alone",
+    )
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--minutes", type=float, help="wall-clock budget (compact recipe)")
     parser.add_argument("--exams", type=int, help="number of simulated exams")

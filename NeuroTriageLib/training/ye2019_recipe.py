@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from .schedules import one_cycle
@@ -139,12 +139,18 @@ class Ye2019Training:
     bfloat16: bool = False
     seed: int = 1
 
+    @property
+    def slice_labels(self) -> bool:
+        """True under Sli-Lab, False under Sub-Lab."""
+        return self.loss_weights[0] > 0
+
     def learning_rate(self, stage: Stage, fraction: float) -> float:
         """The rate after this fraction (0-1) of a stage."""
         return one_cycle(stage.learning_rate, fraction) if self.schedule == "one_cycle" else stage.learning_rate
 
 
 PUBLISHED_TRAINING = Ye2019Training()
+SUB_LAB_TRAINING = replace(PUBLISHED_TRAINING, loss_weights=SUB_LAB)
 
 # For an hour on a processor. Each difference from the published recipe is listed in the model card.
 COMPACT_TRAINING = Ye2019Training(

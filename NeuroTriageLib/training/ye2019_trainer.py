@@ -55,6 +55,8 @@ class Ye2019Trainer(StagedTrainer[TrainedNetworks]):
     ) -> None:
         if config.shared_cnn != any(stage.name == "slices" for stage in training.stages):
             raise ConfigError("Shared convolutions need a stage of their own, others must have none.")
+        if config.shared_cnn and not training.slice_labels:
+            raise ConfigError("Shared convolutions learn from slices, which have no labels under Sub-Lab.")
         super().__init__(training, bank, validation, device)
         self.config = config
         self.exams, self.sampler = ExamSampler(bank), SliceSampler(bank, training.slice_stage)
@@ -62,7 +64,7 @@ class Ye2019Trainer(StagedTrainer[TrainedNetworks]):
         self.best_merit, self.best_epoch = -math.inf, 0.0  # of the stage, as patience counts
         self.best_weights: dict[str, Tensor] = {}
         self._latest_stage = 0  # that of the latest step: what a validation after it is about
-        self.begin(TrainedNetworks(config).to(device))
+        self.begin(TrainedNetworks(config, slice_labels=training.slice_labels).to(device))
 
     @property
     def examples_per_step(self) -> int:
@@ -194,7 +196,7 @@ class Ye2019Trainer(StagedTrainer[TrainedNetworks]):
         else:
             answer = cascade_answer(networks.cascade, self.config, bfloat16=bfloat16)
         result = validate(networks, answer, exams, self.config, self.training.minimum_pixels)
-        merit = result.stage_merit(two_type=stage == "two_type")
+        merit = result.stage_merit(two_type=stage == "two_type", slice_labels=self.training.slice_labels)
         if self._latest_stage == self.stage_index and merit > self.best_merit:
             self.best_merit, self.best_epoch = merit, self.epochs_done
             if self.training.patience_epochs is not None:

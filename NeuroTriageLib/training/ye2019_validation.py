@@ -80,9 +80,13 @@ class Validation(ValidationFigures):
         """Exam and slice AUC."""
         return {"auc": self.auc(), "slice_auc": self.slice_auc()}
 
-    def stage_merit(self, *, two_type: bool) -> float:
-        """Mean of exam and slice AUC: of any hemorrhage alone while only the two-type network is trained."""
-        values = [v for by_code in self.figures().values() for c, v in by_code.items() if c == ANY or not two_type]
+    def stage_merit(self, *, two_type: bool, slice_labels: bool = True) -> float:
+        """Mean of exam and slice AUC: of any hemorrhage alone while only the two-type network is trained.
+
+        Without slice labels (Sub-Lab) the slices are not looked at.
+        """
+        figures = (self.auc(), self.slice_auc()) if slice_labels else (self.auc(),)
+        values = [v for by_code in figures for c, v in by_code.items() if c == ANY or not two_type]
         return float(np.nanmean(values)) if np.isfinite(values).any() else 0.0
 
     def stage_figures(self, *, two_type: bool) -> dict[str, float | None]:

@@ -46,6 +46,17 @@ def test_every_stage_has_its_shape():
     assert out.slices.shape == (7, 2) and out.subjects.shape == (2, 2)
 
 
+def test_every_stage_after_the_convolutions_has_its_published_shape():
+    net = CnnRnn(5).eval()
+    with torch.inference_mode():
+        pooled = net.pooled(torch.rand(3, 512, 16, 16))  # maps of 256 x 256 images
+        vectors = net.fc(pooled)
+        hidden = net.rnn(vectors[:, None])[0]
+        out = net.classify(pooled, [3])
+    assert pooled.shape == (3, 512 * 8 * 8) and vectors.shape == (3, 256) and hidden.shape == (3, 1, 64)
+    assert out.slices.shape == (3, 5) and out.subjects.shape == (1, 5)
+
+
 def test_global_pooling_takes_any_image_size_and_gives_the_maximum_of_each_map():
     net, maps = network(GLOBAL), torch.rand(2, 32, 5, 7)
     pooled = net.pooled(maps)

@@ -2,19 +2,20 @@
 
 import dataclasses
 
+import pytest
 import torch
 
 from NeuroTriageLib.networks.hybrid_mask_rcnn import HybridMaskRcnn, NetworkSettings, image_size, paint
-from NeuroTriageLib.systems.chang2018_config import COMPACT, PUBLISHED
+from NeuroTriageLib.systems.chang2018_config import COMPACT, PUBLISHED, Chang2018Config
 
 TINY = dataclasses.replace(
     COMPACT, width=0.125, pyramid_channels=16, hidden=16, mask_size=8, candidates=40, proposals=10, detections=6
 )
 
 
-def network(seed: int = 0) -> HybridMaskRcnn:
+def network(seed: int = 0, config: Chang2018Config = TINY) -> HybridMaskRcnn:
     torch.manual_seed(seed)
-    return HybridMaskRcnn(NetworkSettings(**TINY.network)).eval()
+    return HybridMaskRcnn(NetworkSettings(**config.network)).eval()
 
 
 def test_the_heads_parameters_at_full_width_are_those_of_their_layers():
@@ -35,22 +36,26 @@ def test_the_compact_network_takes_less_than_four_megabytes_in_half_precision():
     assert sum(value.numel() * 4 for value in compact.state_dict().values()) / 2 < 4e6
 
 
-def test_shapes_from_slices_to_masks():
-    net = network()
+@pytest.mark.parametrize("config", [TINY, PUBLISHED], ids=["tiny", "published"])
+def test_shapes_from_slices_to_masks(config: Chang2018Config):
+    net = network(config=config)
+    boxes, kept, mask = config.proposals, config.detections, 2 * config.mask_size
     with torch.no_grad():
         pyramid = net.pyramid(torch.rand(2, 7, 64, 96))  # two runs of three slabs
+        sizes = [(32, 48), (16, 24), (8, 12), (4, 6), (2, 3)]
+        assert [tuple(level.shape) for level in pyramid] == [(6, config.pyramid_channels, *size) for size in sizes]
         assert image_size(pyramid) == (64, 96)
         scores = net.search(pyramid)
         anchors = 3 * (16 * 24 + 8 * 12 + 4 * 6 + 2 * 3)
         assert scores.anchors.shape == (anchors, 4) and scores.objectness.shape == (6, anchors)
         proposals = net.propose(scores, pyramid)
-        assert proposals.boxes.shape == (6, 10, 4)
+        assert proposals.boxes.shape == (6, boxes, 4)
         regions = net.classify(pyramid, proposals.boxes)
-        assert regions.types.shape == (6, 10, 5) and regions.offsets.shape == (6, 10, 4)
+        assert regions.types.shape == (6, boxes, 5) and regions.offsets.shape == (6, boxes, 4)
         found = net.detect(pyramid)
-        assert found.boxes.shape == (6, 6, 4) and found.score.shape == (6, 5)
+        assert found.boxes.shape == (6, kept, 4) and found.score.shape == (6, 5)
         masks = net.masks(pyramid, found.boxes, found.kind, found.valid)
-        assert masks.shape == (int(found.valid.sum()), 16, 16)
+        assert masks.shape == (int(found.valid.sum()), mask, mask)
 
 
 def test_detections_are_inside_the_image_best_first_and_scores_are_the_best_of_all():

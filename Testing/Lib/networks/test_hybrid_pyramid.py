@@ -13,8 +13,9 @@ def bottleneck(c: int) -> int:
     return (c * m + 2 * m) + (9 * m * m + 2 * m) + (m * c + 2 * c)
 
 
-def test_the_contracting_arm_goes_from_five_slices_to_one():
-    network = HybridPyramid(0.25)
+@pytest.mark.parametrize(("width", "channels"), [(0.25, [16, 32, 64, 128, 128]), (1.0, [64, 128, 256, 512, 512])])
+def test_the_contracting_arm_goes_from_five_slices_to_one(width: float, channels: list[int]):
+    network = HybridPyramid(width)
     shapes = []
     for blocks in network.blocks:
         blocks.register_forward_hook(lambda module, x, y: shapes.append(tuple(y.shape)))
@@ -22,7 +23,7 @@ def test_the_contracting_arm_goes_from_five_slices_to_one():
     slices = [shape[0] for shape in shapes]
     assert slices == [5, 4, 3, 2, 1]
     assert [shape[2:] for shape in shapes] == [(32, 48), (16, 24), (8, 12), (4, 6), (2, 3)]
-    assert [shape[1] for shape in shapes] == [16, 32, 64, 128, 128]
+    assert [shape[1] for shape in shapes] == channels
 
 
 def test_the_expanding_arm_is_flat_and_has_128_channels_at_full_width():

@@ -16,17 +16,9 @@ from NeuroTriageLib.training.chang2018_losses import (
     region_box_loss,
     type_loss,
 )
-from NeuroTriageLib.training.chang2018_recipe import COMPACT_TRAINING, PUBLISHED_TRAINING
 from NeuroTriageLib.training.chang2018_targets import AnchorTargets, Regions
 
 ANCHORS = torch.tensor([[0.0, 0, 10, 10], [10, 10, 30, 30], [0, 0, 8, 4], [5, 5, 9, 9]])
-
-
-def test_the_published_losses_weigh_the_same_and_nothing_is_added_to_them():
-    weights = PUBLISHED_TRAINING.weights
-    names = ("objectness", "proposal_box", "type", "region_box", "mask")
-    assert [getattr(weights, name) for name in names] == [1.0] * 5
-    assert weights.mask_overlap == weights.pixels == 0.0
 
 
 def test_objectness_counts_at_most_half_positive_anchors_and_none_between():
@@ -112,9 +104,3 @@ def test_a_cell_has_the_type_that_fills_half_of_it():
     logits = torch.full((1, 5, 2, 2), -30.0)
     logits[0, 0], logits[0, 0, 0, 0], logits[0, 2, 0, 0] = 30.0, -30.0, 30.0
     assert pixel_loss(logits, types).item() < 1e-6
-
-
-def test_the_rates_of_both_recipes():
-    assert [PUBLISHED_TRAINING.rate(f) for f in (0.0, 0.59, 0.61, 0.9)] == pytest.approx([1e-3, 1e-3, 1e-4, 1e-5])
-    rates = [COMPACT_TRAINING.rate(f) for f in (0.0, 0.08, 0.5, 1.0)]
-    assert rates[1] == pytest.approx(3e-3) and rates[0] < rates[1] > rates[2] > rates[3] > 0

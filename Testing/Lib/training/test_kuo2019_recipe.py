@@ -34,7 +34,7 @@ def test_the_shares_of_the_time_add_up():
         assert sum(stage.share for stage in recipe.stages) == pytest.approx(1)
 
 
-@pytest.mark.parametrize("wrong", [{"variant": "huge"}, {"minutes": 0}, {"minutes": float("nan")}])
+@pytest.mark.parametrize("wrong", [{"minutes": 0}, {"minutes": float("nan")}])
 def test_wrong_options_are_refused(tmp_path, wrong):
     with pytest.raises(ConfigError):
         TrainOptions(tmp_path, tmp_path, **wrong)

@@ -106,6 +106,11 @@ def test_a_checkpoint_without_validation_exams_cannot_be_exported(finished, tmp_
         export_pack(copied, tmp_path / "pack")
 
 
+def test_a_variant_that_the_system_does_not_have_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match="no such variant"):
+        train_kuo2019(TrainOptions(tmp_path, tmp_path, variant="published-sub-lab"), lambda line: None)
+
+
 def test_missing_label_maps_are_an_input_error(tmp_path):
     with pytest.raises(InputError, match="label map 01 is missing"):
         train_kuo2019(TrainOptions(Path(tmp_path / "none"), tmp_path / "out", exams=1), lambda line: None)

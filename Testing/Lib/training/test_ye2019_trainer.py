@@ -10,7 +10,9 @@ from NeuroTriageLib.core.errors import ConfigError, InputError
 from NeuroTriageLib.training.checkpoint import load_checkpoint, save_checkpoint
 from NeuroTriageLib.training.guarded_step import MOST_SKIPPED, GuardedStep
 from NeuroTriageLib.training.map_store import MapStore, StoredExam
+from NeuroTriageLib.training.ye2019_recipe import SUB_LAB
 from NeuroTriageLib.training.ye2019_trainer import Ye2019Trainer
+from NeuroTriageLib.training.ye2019_validation import Validation
 from Testing.Lib.training.synthetic_bank import write_bank
 from Testing.Lib.training.ye2019_bank import TINY, TINY_PUBLISHED, TINY_PUBLISHED_TRAINING, TINY_TRAINING, loaded
 
@@ -108,10 +110,10 @@ def test_patience_ends_a_stage_and_keeps_its_best_weights(folder, monkeypatch):
         trainer.training, stages=(dataclasses.replace(trainer.training.stages[0], epochs=100),)
     )
     trainer.train_step()
-    monkeypatch.setattr("NeuroTriageLib.training.ye2019_validation.Validation.stage_merit", lambda result, two_type: 0.9)
+    monkeypatch.setattr(Validation, "stage_merit", lambda result, **stage: 0.9)
     trainer.validate(4)
     best = {name: value.clone() for name, value in trainer.kept_weights().items()}
-    monkeypatch.setattr("NeuroTriageLib.training.ye2019_validation.Validation.stage_merit", lambda result, two_type: 0.8)
+    monkeypatch.setattr(Validation, "stage_merit", lambda result, **stage: 0.8)
     while not trainer.is_done:
         trainer.train_step()
         if not trainer.is_done:
@@ -131,11 +133,30 @@ def test_a_validation_at_a_stages_end_is_about_the_stage_that_ended(folder):
     assert trainer.validate(9) is None  # not all there yet
 
 
+def test_with_subject_labels_alone_the_slices_teach_nothing_and_the_subject_is_the_mean_of_its_slices(folder):
+    trainer = trainer_on(folder, "published", loss_weights=SUB_LAB)
+    other = trainer_on(folder, "published", loss_weights=SUB_LAB)
+    for exam in other.bank.exams:
+        exam.blood.clear()
+        exam.pixels_sc[:] = 0  # no slice shows anything
+    for _ in range(2):
+        trainer.train_step()
+        other.train_step()
+    for name, value in trainer.network.state_dict().items():
+        assert torch.equal(value, other.network.state_dict()[name]), name
+    two_type = trainer.network.cascade.two_type.eval()
+    output = two_type.classify(torch.rand(5, 128), [5])
+    torch.testing.assert_close(output.slices.mean(dim=0), output.subjects[0])
+    assert trainer.validate(4)["merit"] == round(np.nan_to_num(trainer.validate(4)["auc_any"]), 4)
+
+
 def test_networks_and_recipe_must_fit_each_other(folder):
     bank = loaded(folder, TINY)
     for config, training in ((TINY, TINY_PUBLISHED_TRAINING), (TINY_PUBLISHED, TINY_TRAINING)):
         with pytest.raises(ConfigError):
             Ye2019Trainer(config, training, bank, bank, "cpu")
+    with pytest.raises(ConfigError, match="Sub-Lab"):
+        Ye2019Trainer(TINY, dataclasses.replace(TINY_TRAINING, loss_weights=SUB_LAB), bank, bank, "cpu")
 
 
 def test_gradients_that_are_not_numbers_change_nothing_and_then_stop_the_run():

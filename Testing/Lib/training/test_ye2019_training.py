@@ -23,6 +23,7 @@ from NeuroTriageLib.training.labelled_exam import LabelledExam
 from NeuroTriageLib.training.training_run import TrainOptions
 from NeuroTriageLib.training.ye2019_networks import build_cascade
 from NeuroTriageLib.training.ye2019_pack import export_pack, gate_for, kept_cascade
+from NeuroTriageLib.training.ye2019_recipe import SLI_LAB, SUB_LAB
 from NeuroTriageLib.training.ye2019_training import train_ye2019
 from NeuroTriageLib.training.ye2019_validation import cascade_answer, validate
 from Testing.Lib.systems.head_phantom import head, lesion_mask, stack
@@ -118,12 +119,18 @@ def test_a_checkpoint_without_validation_exams_cannot_be_exported(finished, tmp_
         export_pack(tmp_path / "checkpoint.pt", tmp_path / "pack")
 
 
-def test_the_published_recipe_runs_to_a_pack_too(tmp_path, monkeypatch):
+@pytest.mark.parametrize(("variant", "labels"), [("published", SLI_LAB), ("published-sub-lab", SUB_LAB)])
+def test_the_published_recipes_run_to_a_pack_too(variant, labels, tmp_path, monkeypatch):
     write_bank(tmp_path / "bank", 6)
-    monkeypatch.setitem(ye2019_training.VARIANTS, "published", (TINY_PUBLISHED, TINY_PUBLISHED_TRAINING))
-    options = TrainOptions(tmp_path, tmp_path, variant="published", exams=6, validation_exams=6, device="cpu")
+    assert ye2019_training.VARIANTS[variant][1].loss_weights == labels
+    recipe = dataclasses.replace(TINY_PUBLISHED_TRAINING, loss_weights=labels)
+    monkeypatch.setitem(ye2019_training.VARIANTS, variant, (TINY_PUBLISHED, recipe))
+    options = TrainOptions(tmp_path, tmp_path, variant=variant, exams=6, validation_exams=6, device="cpu")
     pack = load_model_pack(train_ye2019(options, lambda line: None))
     names = pack.weights()
+    for name in ("weight", "bias"):
+        same = np.array_equal(names[f"two_type.slice_head.{name}"], names[f"two_type.subject_head.{name}"])
+        assert same is (labels == SUB_LAB)
     assert any(name.startswith("two_type.cnn.") for name in names)
     assert any(name.startswith("five_type.cnn.") for name in names)
 

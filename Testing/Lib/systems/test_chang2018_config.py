@@ -74,3 +74,14 @@ def test_the_outermost_slice_stands_in_beyond_the_ends():
     span = slab_span(np.array([False, True, True, False, True, False]))
     assert span == range(1, 5)
     assert slices_of(span, 6, 5).tolist() == [0, 0, 1, 2, 3, 4, 5, 5]
+
+
+def test_the_published_settings_are_those_of_figure_2_and_of_the_detectors_that_the_paper_cites():
+    config = PUBLISHED
+    assert config.codes == ("IPH", "SDH+EDH", "SAH")
+    assert (config.pyramid_channels, config.slices, config.image_size, config.width) == (128, 5, 512, 1.0)  # figure 2
+    assert config.bottleneck_ratio == 4.0  # He 2016
+    assert config.anchor_ratios == (0.5, 1.0, 2.0) and len(config.anchor_sizes_mm) == 4  # "various shapes and sizes"
+    assert (config.candidates, config.proposal_overlap) == (1000, 0.7)  # Lin 2017, Ren 2015
+    assert (config.region_size, config.hidden, config.mask_size, config.mask_layers) == (7, 1024, 14, 4)  # He 2017
+    assert (config.detection_overlap, config.pixel_threshold, config.heat_floor) == (0.5, 0.5, 0.05)  # He 2017

@@ -15,6 +15,7 @@ from NeuroTriageLib.io.model_packs import Calibration, ModelPack, load_model_pac
 from NeuroTriageLib.preprocessing.brain_field import BLANK_HU
 from NeuroTriageLib.preprocessing.network_grid import prepare
 from NeuroTriageLib.systems.kuo2019_config import COMPACT as KUO_COMPACT
+from NeuroTriageLib.systems.kuo2019_config import PUBLISHED as KUO_PUBLISHED
 from NeuroTriageLib.systems.kuo2019_config import Kuo2019Config
 from NeuroTriageLib.systems.ye2019 import Ye2019System, build_networks
 from NeuroTriageLib.systems.ye2019_config import COMPACT, PUBLISHED, Ye2019Config
@@ -110,6 +111,8 @@ def test_the_compact_grid_is_that_of_kuo_2019():
 
 def test_the_published_settings_are_the_papers():
     assert PUBLISHED.image_size == 256 and PUBLISHED.width == 1.0
+    assert PUBLISHED.pixel_spacing_mm == 2 * KUO_PUBLISHED.pixel_spacing_mm, "512 pixels, halved"
+    assert PUBLISHED.field == "image", "the skull stays"
     assert PUBLISHED.windows_hu == ((-50, 150), (100, 300), (250, 450))
     assert not PUBLISHED.shared_cnn and PUBLISHED.pooling == "flatten" and PUBLISHED.gate == 0.5
     assert sum(p.numel() for p in build_networks(PUBLISHED).parameters()) == 2 * 23_178_048 + 2 * 130 + 2 * 325

@@ -145,7 +145,7 @@ def test_with_subject_labels_alone_the_slices_teach_nothing_and_the_subject_is_t
     for name, value in trainer.network.state_dict().items():
         assert torch.equal(value, other.network.state_dict()[name]), name
     two_type = trainer.network.cascade.two_type.eval()
-    output = two_type.classify(torch.rand(5, 128), [5])
+    output = two_type.classify(torch.rand(5, two_type.fc[0].in_features), [5])
     torch.testing.assert_close(output.slices.mean(dim=0), output.subjects[0])
     assert trainer.validate(4)["merit"] == round(np.nan_to_num(trainer.validate(4)["auc_any"]), 4)
 

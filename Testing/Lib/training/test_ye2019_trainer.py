@@ -134,14 +134,13 @@ def test_a_validation_at_a_stages_end_is_about_the_stage_that_ended(folder):
 
 
 def test_with_subject_labels_alone_the_slices_teach_nothing_and_the_subject_is_the_mean_of_its_slices(folder):
-    trainer = trainer_on(folder, "published", loss_weights=SUB_LAB)
     other = trainer_on(folder, "published", loss_weights=SUB_LAB)
     for exam in other.bank.exams:
         exam.blood.clear()
         exam.pixels_sc[:] = 0  # no slice shows anything
-    for _ in range(2):
-        trainer.train_step()
-        other.train_step()
+    other.train_step()
+    trainer = trainer_on(folder, "published", loss_weights=SUB_LAB)
+    trainer.train_step()
     for name, value in trainer.network.state_dict().items():
         assert torch.equal(value, other.network.state_dict()[name]), name
     two_type = trainer.network.cascade.two_type.eval()

@@ -134,7 +134,7 @@ COMPACT_TRAINING = Chang2018Training(
     positive_region_weight=3.0,
     masks_sampled=3,
     jittered=4,
-    weights=LossWeights(mask_overlap=0.5, pixels=1.0),
+    weights=LossWeights(mask_overlap=0.5, pixels=3.0),
     average_decay=0.998,
     minutes=70.0,
     bfloat16=True,

@@ -26,7 +26,9 @@ from .findings import (
     SeriesJudgement,
 )
 from .geometry import SliceGrid
+from .sign_off import Difference, Review
 from .volume import Volume
+from .voxel_probabilities import VoxelProbabilities
 
 EXAM_FILE = "exam.json"
 ARRAYS_FILE = "arrays.npz"
@@ -55,6 +57,10 @@ def save_exam(result: ExamResult, folder: Path) -> None:
             arrays |= {"label": reading.label_kji, "heatmap": reading.heatmap_kji}
         values = {f.name: getattr(reading, f.name) for f in dataclasses.fields(reading)}
         del values["label_kji"], values["heatmap_kji"], values["deliberation"]
+        values["voxel_probabilities"] = None
+        if number == 0 and reading.voxel_probabilities is not None:
+            values["voxel_probabilities"], voxel_arrays = voxels_to_plain(reading.voxel_probabilities)
+            arrays |= voxel_arrays
         values["model"] = dataclasses.asdict(reading.model)
         values["regions"] = [dataclasses.asdict(region) for region in reading.regions]
         values["slice_probability"] = {code: list(map(float, p)) for code, p in reading.slice_probability.items()}
@@ -68,6 +74,7 @@ def save_exam(result: ExamResult, folder: Path) -> None:
         "opinions": [dataclasses.asdict(item) for item in result.opinions],
         "familiarity": result.familiarity and dataclasses.asdict(result.familiarity),
         "abc2": [dataclasses.asdict(item) for item in result.abc2],
+        "review": result.review and dataclasses.asdict(result.review),
     }
     for name in ("input", "study_instance_uid", "device", "timings_s"):
         document[name] = getattr(result, name)
@@ -92,6 +99,8 @@ def load_exam(folder: Path, volume: Volume | None = None) -> ExamResult:
         values["regions"] = tuple(Region(**_tuples(region)) for region in values["regions"])
         label = arrays["label"] if number == 0 else np.zeros((1, 1, 1), np.uint8)
         heatmap = arrays["heatmap"] if number == 0 else np.zeros((1, 1, 1), np.float16)
+        if values["voxel_probabilities"] is not None:
+            values["voxel_probabilities"] = voxels_from_plain(values["voxel_probabilities"], arrays)
         readings.append(Reading(label_kji=label, heatmap_kji=heatmap, **values))
     familiarity = document["familiarity"]
     return ExamResult(
@@ -107,7 +116,28 @@ def load_exam(folder: Path, volume: Volume | None = None) -> ExamResult:
         timings_s=document["timings_s"],
         opinions=tuple(Finding(**item) for item in document["opinions"]),
         familiarity=Familiarity(**_tuples(familiarity)) if familiarity else None,
+        review=review_from_plain(document["review"]) if document["review"] else None,
     )
+
+
+def voxels_to_plain(voxels: VoxelProbabilities) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """VoxelProbabilities as JSON values and arrays."""
+    plain = {"codes": list(voxels.codes), "threshold": voxels.threshold, "per_type": voxels.per_type}
+    return plain, {"voxel_index": voxels.index, "voxel_level": voxels.level, "voxel_type_level": voxels.type_level}
+
+
+def voxels_from_plain(values: dict[str, Any], arrays: dict[str, np.ndarray]) -> VoxelProbabilities:
+    """The inverse of voxels_to_plain."""
+    index, level, type_level = (arrays[f"voxel_{name}"] for name in ("index", "level", "type_level"))
+    return VoxelProbabilities(index=index, level=level, type_level=type_level, **_tuples(values))
+
+
+def review_from_plain(values: dict[str, Any]) -> Review:
+    """A Review from the JSON values that dataclasses.asdict made of it."""
+    difference = values["difference"]
+    if difference is not None:
+        difference = {code: Difference(**item) for code, item in difference.items()}
+    return Review(**(values | {"difference": difference}))
 
 
 def _tuples(values: dict[str, Any]) -> dict[str, Any]:

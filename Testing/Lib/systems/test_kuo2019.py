@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from NeuroTriageLib.core.errors import Cancelled, ConfigError, ModelError, SeriesSelectionError
-from NeuroTriageLib.core.findings import Reading
+from NeuroTriageLib.core.findings import Reading, shown_types
 from NeuroTriageLib.core.geometry import SliceGrid
 from NeuroTriageLib.core.volume import Volume
 from NeuroTriageLib.inference.device import choose_device
@@ -18,7 +18,7 @@ from NeuroTriageLib.io.model_packs import Calibration, ModelPack, load_model_pac
 from NeuroTriageLib.networks.patchfcn import PatchFcnOutput
 from NeuroTriageLib.preprocessing.network_grid import prepare
 from NeuroTriageLib.systems import kuo2019
-from NeuroTriageLib.systems.kuo2019 import Kuo2019System, shown_types
+from NeuroTriageLib.systems.kuo2019 import Kuo2019System
 from NeuroTriageLib.systems.kuo2019_config import Kuo2019Config
 from Testing.Lib import tiny_packs
 from Testing.Lib.inference.local_network import LocalNetwork

@@ -50,7 +50,27 @@ def save_exam(result: ExamResult, folder: Path) -> None:
 
     Of readings beyond the first the masks and heatmaps stay behind: only those of the answer are shown.
     """
-    arrays = {"volume": result.volume.array_kji}
+    document, arrays = exam_to_plain(result)
+    document["volume"] = _volume_to_json(result.volume)
+    _write(folder, document, arrays | {"volume": result.volume.array_kji})
+
+
+def load_exam(folder: Path, volume: Volume | None = None) -> ExamResult:
+    """Read what save_exam wrote. Raises InputError when it is not there or damaged.
+
+    Readings beyond the first come back with an empty mask and heatmap of one voxel, which say nothing.
+
+    Args:
+        folder: exchange folder.
+        volume: the exam's volume where the caller has it already; its voxels are not read again then.
+    """
+    document, arrays = _read(folder, leave_out=() if volume is None else ("volume",))
+    return exam_from_plain(document, arrays, volume or _volume_from_json(document["volume"], arrays["volume"]))
+
+
+def exam_to_plain(result: ExamResult) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """An exam without its volume as JSON values and the arrays of its first reading."""
+    arrays: dict[str, np.ndarray] = {}
     readings = []
     for number, reading in enumerate(result.readings):
         if number == 0:
@@ -66,7 +86,6 @@ def save_exam(result: ExamResult, folder: Path) -> None:
         values["slice_probability"] = {code: list(map(float, p)) for code, p in reading.slice_probability.items()}
         readings.append(values)
     document = {
-        "volume": _volume_to_json(result.volume),
         "readings": readings,
         "judgements": [dataclasses.asdict(item) for item in result.judgements],
         "quality": [dataclasses.asdict(item) for item in result.quality],
@@ -78,19 +97,11 @@ def save_exam(result: ExamResult, folder: Path) -> None:
     }
     for name in ("input", "study_instance_uid", "device", "timings_s"):
         document[name] = getattr(result, name)
-    _write(folder, document, arrays)
+    return document, arrays
 
 
-def load_exam(folder: Path, volume: Volume | None = None) -> ExamResult:
-    """Read what save_exam wrote. Raises InputError when it is not there or damaged.
-
-    Readings beyond the first come back with an empty mask and heatmap of one voxel, which say nothing.
-
-    Args:
-        folder: exchange folder.
-        volume: the exam's volume where the caller has it already; its voxels are not read again then.
-    """
-    document, arrays = _read(folder, leave_out=() if volume is None else ("volume",))
+def exam_from_plain(document: dict[str, Any], arrays: dict[str, np.ndarray], volume: Volume) -> ExamResult:
+    """The inverse of exam_to_plain; the document is used up."""
     readings = []
     for number, values in enumerate(document["readings"]):
         values["codes"] = tuple(values["codes"])
@@ -104,7 +115,7 @@ def load_exam(folder: Path, volume: Volume | None = None) -> ExamResult:
         readings.append(Reading(label_kji=label, heatmap_kji=heatmap, **values))
     familiarity = document["familiarity"]
     return ExamResult(
-        volume=volume or _volume_from_json(document["volume"], arrays["volume"]),
+        volume=volume,
         input=document["input"],
         study_instance_uid=document["study_instance_uid"],
         judgements=tuple(SeriesJudgement(**_tuples(item)) for item in document["judgements"]),

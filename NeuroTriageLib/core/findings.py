@@ -222,6 +222,7 @@ class Abc2:
         key_slice: slice of A and B.
         a_ends_lps_mm, b_ends_lps_mm: two LPS points each.
         caveat: a sentence where the formula is known to fail, "" otherwise.
+        edited: which of "A", "B", "C" a reader measured.
     """
 
     code: str
@@ -235,6 +236,7 @@ class Abc2:
     a_ends_lps_mm: tuple[tuple[float, float, float], tuple[float, float, float]]
     b_ends_lps_mm: tuple[tuple[float, float, float], tuple[float, float, float]]
     caveat: str = ""
+    edited: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

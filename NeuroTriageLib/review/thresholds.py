@@ -48,7 +48,7 @@ def label_at(
         raise ConfigError(f"The threshold {at:g} is below {voxels.floor:g}, where probabilities were not kept.")
     label = np.zeros(reading.label_kji.size, np.uint8)
     if shown:
-        inside = _inside(voxels, shown, at)
+        inside = _inside(voxels, voxels.codes if moved.is_untyped else shown, at)
         places = voxels.index[inside].astype(np.int64)
         drawn = _types(reading, voxels, shown, places, inside)
         label[places] = SEGMENT_VALUES[ANY] if moved.is_untyped else drawn
@@ -60,11 +60,11 @@ def _shown(reading: Reading) -> tuple[str, ...]:
     return shown_types(reading.probability, reading.threshold, codes)
 
 
-def _inside(voxels: VoxelProbabilities, shown: tuple[str, ...], threshold: float) -> np.ndarray:
-    """(N,) bool: the voxels that the mask holds."""
+def _inside(voxels: VoxelProbabilities, codes: tuple[str, ...], threshold: float) -> np.ndarray:
+    """(N,) bool: the voxels that a mask of these types holds."""
     if not voxels.per_type:
         return np.asarray(voxels.level >= np.float16(threshold))
-    columns = [voxels.codes.index(code) for code in shown]
+    columns = [voxels.codes.index(code) for code in codes]
     return np.asarray(voxels.type_level[:, columns].max(axis=1) >= math.ceil(threshold * LEVELS))
 
 

@@ -168,9 +168,8 @@ class Chang2018System:
         masks = painted(
             regions, [1.0] * len(regions), label_layers(regions, kept, layer_of), (max(1, len(shown)), *shape)
         )
-        maps = np.concatenate(
-            [heat, prepared.brain_shw[None].astype(np.float16), masks, _possible(found, config, shape)]
-        )
+        brain = prepared.brain_shw[None].astype(np.float16)
+        maps = np.concatenate([heat, brain, masks, _possible(found, config, shape)])
         values = np.array([1 + config.codes.index(code) for code in shown], dtype=np.uint8)
         voxels = VoxelCollector(config.codes, config.pixel_threshold, per_type=True)
         label, heatmap = _on_source(prepared, maps, values, voxels, progress)

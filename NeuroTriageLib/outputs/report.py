@@ -103,7 +103,7 @@ def render_report(result: ExamResult) -> str:
             several_systems=len({finding.system for finding in result.findings}) > 1,
             weighed=opinion_table(result),
             rejected=rejected_regions(result),
-            overruled=any(_is_overruled(finding) for finding in result.findings),
+            overruled=result.review is None and any(_is_overruled(finding) for finding in result.findings),
             abc2_of={item.code: item for item in result.abc2},
             codes=FINDING_CODES,
             status_words=STATUS_WORDS,

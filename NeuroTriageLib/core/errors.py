@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import errno
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from .findings import Familiarity
 
 # EDQUOT, a user's share used up, is unknown to Windows.

@@ -59,9 +59,14 @@ class VoxelCollector:
     per_type: bool = False
     _parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = field(default_factory=list)
 
+    @property
+    def floor(self) -> float:
+        """Voxels below it are not kept."""
+        return min(PROBABILITY_FLOOR, self.threshold)
+
     def wanted(self, level: np.ndarray) -> np.ndarray:
         """Bool array: which voxels of these levels are kept."""
-        return np.asarray(level >= np.float16(min(PROBABILITY_FLOOR, self.threshold)))
+        return np.asarray(level >= np.float16(self.floor))
 
     def add(self, first_slice: int, level_kji: np.ndarray, types_ckji: np.ndarray) -> None:
         """Keep what counts of neighbouring slices.

@@ -164,7 +164,7 @@ def decode(
     shape = prepared.grid.source_shape_kji
     label_kji, heatmap_kji = np.zeros(shape, dtype=np.uint8), np.zeros(shape, dtype=np.float16)
     any_and_brain = np.stack([maps.pixel_cshw[0], prepared.brain_shw.astype(np.float16)])
-    type_maps = maps.pixel_cshw[1:]
+    type_maps = _near_blood(maps.pixel_cshw, voxels.floor)
     columns = [value - 1 for value in shown]
     for first in range(0, shape[0], SLICES_AT_ONCE):
         part = slice(first, min(first + SLICES_AT_ONCE, shape[0]))
@@ -179,3 +179,20 @@ def decode(
                 label_kji[part] = np.where(bleeding, np.asarray(shown, dtype=np.uint8)[most_probable], 0)
         (progress or no_progress)("decode", part.stop / shape[0])
     return label_kji, heatmap_kji, voxels.collected()
+
+
+def _near_blood(pixel_cshw: np.ndarray, floor: float) -> np.ndarray:
+    """(types, S, H, W) the types' maps, 0 where no voxel of the source can reach the floor: zeros cost nothing.
+
+    A source voxel is a weighted mean of pixels next to each other on neighbouring slabs, so one of them must reach the
+    floor, and the others lie within one pixel and one slab of it.
+    """
+    types = np.zeros_like(pixel_cshw[1:])
+    reaches = pixel_cshw[0] >= np.float16(floor)
+    for s in range(len(reaches)):
+        near = reaches[max(s - 1, 0) : s + 2].any(axis=0)
+        rows, columns = np.flatnonzero(near.any(axis=1)), np.flatnonzero(near.any(axis=0))
+        if len(rows):
+            box = slice(max(rows[0] - 1, 0), rows[-1] + 2), slice(max(columns[0] - 1, 0), columns[-1] + 2)
+            types[:, s, *box] = pixel_cshw[1:, s, *box]
+    return types

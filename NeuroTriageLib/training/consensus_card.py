@@ -6,6 +6,7 @@ from typing import Any
 
 from ..core.codes import ANY
 from ..io.model_packs import PackManifest
+from .held_out_section import held_out_section
 
 NOTES = (
     "Weights: logistic regression of the truth on the members' log odds, never negative, pulled towards the plain "
@@ -36,7 +37,8 @@ def consensus_card(manifest: PackManifest) -> str:
     lines += ["", *(f"- {note}" for note in NOTES), "", "## Validation (simulated exams from label maps 17 and 18)", ""]
     lines += _table(manifest, figures, systems)
     dice = figures["dice"]
-    lines += ["", f"Dice of the whole mask on exams with blood: {dice}." if dice is not None else "No masks.", ""]
+    lines += ["", f"Dice of the whole mask on exams with blood: {dice}." if dice is not None else "No masks."]
+    lines += [*held_out_section(manifest.metrics), ""]
     lines += [f"Licence: {manifest.licence}", ""]
     return "\n".join(lines)
 

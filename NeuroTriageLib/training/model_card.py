@@ -8,6 +8,7 @@ from typing import Any
 
 from ..core.codes import ANY
 from ..io.model_packs import PackManifest
+from .held_out_section import held_out_section
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ def model_card(manifest: PackManifest, publication: Publication) -> str:
     lines += [f"- {text}" for text in (*publication.always_different, *deviations(manifest, publication))]
     lines += ["", "## Validation (simulated exams from label maps 17 and 18)", ""]
     lines += _table(manifest, publication.figures)
+    lines += held_out_section(manifest.metrics)
     lines += ["", f"Licence of the weights: {manifest.licence}", ""]
     return "\n".join(lines)
 

@@ -1,0 +1,220 @@
+"""Nael 2021: localization feature extraction, one in-plane convolution per contrast, and a classifier of the study.
+
+The paper's supplement with depths and widths is not at hand: those are ours, everything else follows its Methods.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+IN_PLANE = (1, 3, 3)
+STRIDE = (1, 2, 2)
+GROUPS = 4  # of the normalisation, which Nael 2021 does not name: studies come one or two at a time; ours
+
+
+@dataclass(frozen=True)
+class LfeClassifierSettings:
+    """The network's form.
+
+    Args:
+        axial, sagittal: number of contrasts in either orientation; sagittal may be 0 (Nael 2021, figure 3).
+        maps: findings that the localization draws, one independent map each.
+        width: factor on all channels.
+        dropout: share of channels dropped in each convolution layer (Nael 2021 names no share; ours).
+    """
+
+    axial: int
+    sagittal: int = 0
+    maps: int = 1
+    width: float = 1.0
+    dropout: float = 0.1
+
+    def channels(self, count: int) -> int:
+        """So many channels at this width, a multiple of the normalisation's groups."""
+        return max(GROUPS, round(count * self.width / GROUPS) * GROUPS)
+
+
+class LfeClassifierOutput(NamedTuple):
+    """Logits of one pass.
+
+    Args:
+        maps: (b, m, d, h, w) of the localization, one per finding.
+        study: (b, 2) absent, present; softmax makes the score.
+        latent: (b, c, d, h / 8, w / 8) the combined isotropic features that the score is made of.
+    """
+
+    maps: Tensor
+    study: Tensor
+    latent: Tensor
+
+
+class Layer(nn.Sequential):
+    """Convolution, normalisation, ReLU, dropout."""
+
+    def __init__(
+        self,
+        c_in: int,
+        c_out: int,
+        kernel: tuple[int, int, int],
+        dropout: float,
+        stride: tuple[int, int, int] = (1, 1, 1),
+    ) -> None:
+        padding = (kernel[0] // 2, kernel[1] // 2, kernel[2] // 2)
+        super().__init__(
+            nn.Conv3d(c_in, c_out, kernel, stride, padding, bias=False),
+            nn.GroupNorm(GROUPS, c_out),
+            nn.ReLU(inplace=True),
+            nn.Dropout3d(dropout),
+        )
+
+
+class FeatureCombination(nn.Module):
+    """One in-plane convolution per contrast, averaged over the contrasts that are there.
+
+    Args:
+        contrasts: how many.
+        maps: localization maps that every contrast is looked at with; 0 for none.
+        c_out: channels of the common space.
+        dropout: see LfeClassifierSettings.
+    """
+
+    def __init__(self, contrasts: int, maps: int, c_out: int, dropout: float) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(Layer(1 + maps, c_out, IN_PLANE, dropout) for _ in range(contrasts))
+
+    def forward(self, volumes: Tensor, present: Tensor, maps: Tensor | None = None) -> Tensor:
+        """(b, contrasts, d, h, w) and (b, contrasts) bool -> (b, c_out, d, h, w); zeros where no contrast is there.
+
+        What an absent contrast's voxels hold makes no difference.
+        """
+        share = present.to(volumes) / present.sum(dim=1, keepdim=True).clamp_min(1)  # (b, contrasts)
+        total: Tensor | None = None
+        for n, layer in enumerate(self.layers):
+            volume = torch.where(present[:, n, None, None, None, None], volumes[:, n : n + 1], 0.0)
+            seen = volume if maps is None else torch.cat([volume, maps], dim=1)
+            part = layer(seen) * share[:, n, None, None, None, None]
+            total = part if total is None else total + part
+        assert total is not None, "at least one contrast"
+        return total
+
+
+class Localization(nn.Module):
+    """Image to image: in-plane pooling down, up again with skips, one map of logits per finding."""
+
+    def __init__(self, settings: LfeClassifierSettings) -> None:
+        super().__init__()
+        c = [settings.channels(n) for n in (16, 32, 64, 96)]
+        drop = settings.dropout
+        self.combination = FeatureCombination(settings.axial, 0, c[0], drop)
+        # Neighbouring slices, 4-5 mm apart, meet only where pixels are about as large; ours.
+        kernels = (IN_PLANE, IN_PLANE, (3, 3, 3), (3, 3, 3))
+        self.down = nn.ModuleList(
+            nn.Sequential(Layer(c[max(n - 1, 0)], c[n], kernels[n], drop), Layer(c[n], c[n], kernels[n], drop))
+            for n in range(4)
+        )
+        self.up = nn.ModuleList(Layer(c[n] + c[n + 1], c[n], kernels[n], drop) for n in (2, 1, 0))
+        self.score = nn.Conv3d(c[0], settings.maps, 1)
+
+    def forward(self, volumes: Tensor, present: Tensor) -> Tensor:
+        """(b, contrasts, d, h, w) with h and w multiples of 8 -> (b, m, d, h, w)."""
+        x = self.combination(volumes, present)
+        skips = []
+        for n, block in enumerate(self.down):
+            x = block(F.max_pool3d(x, STRIDE) if n else x)  # (b, c_n, d, h / 2^n, w / 2^n)
+            skips.append(x)
+        skips.pop()
+        for layer in self.up:
+            skip = skips.pop()
+            x = layer(torch.cat([F.interpolate(x, scale_factor=STRIDE, mode="nearest"), skip], dim=1))
+        return self.score(x)  # type: ignore[no-any-return]
+
+
+class Arm(nn.Module):
+    """One orientation: combination, then in-plane strided convolutions until voxels are about isotropic."""
+
+    def __init__(self, contrasts: int, maps: int, settings: LfeClassifierSettings) -> None:
+        super().__init__()
+        c = [settings.channels(n) for n in (16, 32, 48, 64)]
+        self.combination = FeatureCombination(contrasts, maps, c[0], settings.dropout)
+        self.strided = nn.Sequential(
+            *(Layer(before, after, IN_PLANE, settings.dropout, STRIDE) for before, after in itertools.pairwise(c))
+        )
+
+    def forward(self, volumes: Tensor, present: Tensor, maps: Tensor | None = None) -> Tensor:
+        """(b, contrasts, d, h, w) -> (b, c, d, h / 8, w / 8)."""
+        return self.strided(self.combination(volumes, present, maps))  # type: ignore[no-any-return]
+
+
+class LfeClassifier(nn.Module):
+    """A network for one finding (axial contrasts), or for any abnormality (axial and sagittal).
+
+    Sagittal volumes are given with their axes turned to the axial order, so that both arms end on one grid.
+    """
+
+    def __init__(self, settings: LfeClassifierSettings) -> None:
+        super().__init__()
+        self.settings = settings
+        self.localization = Localization(settings)
+        self.axial = Arm(settings.axial, settings.maps, settings)
+        self.sagittal = Arm(settings.sagittal, 0, settings) if settings.sagittal else None
+        c = [settings.channels(n) for n in (64, 96, 128)]
+        drop = settings.dropout
+        self.final = nn.Sequential(
+            Layer(c[0], c[1], (3, 3, 3), drop),
+            nn.MaxPool3d(2),
+            Layer(c[1], c[2], (3, 3, 3), drop),
+            nn.MaxPool3d(2),
+            Layer(c[2], c[2], (3, 3, 3), drop),
+        )
+        self.study = nn.Linear(2 * c[2], 2)
+
+    def forward(
+        self,
+        axial: Tensor,
+        axial_present: Tensor,
+        sagittal: Tensor | None = None,
+        sagittal_present: Tensor | None = None,
+    ) -> LfeClassifierOutput:
+        """All logits of one pass.
+
+        Args:
+            axial: (b, axial contrasts, d, h, w) 0-1; d a multiple of 4, h and w of 32.
+            axial_present: (b, axial contrasts) bool.
+            sagittal: (b, sagittal contrasts, x, z, y): slices first; its isotropic maps are turned to (z, y, x), so
+                x = d / 1, z = h and y = w of equal sizes d, 8 d, 8 d. None when the network has none or none is there.
+            sagittal_present: (b, sagittal contrasts) bool.
+        """
+        maps = self.localization(axial, axial_present)
+        latent = self.axial(axial, axial_present, maps.sigmoid())
+        if self.sagittal is not None and sagittal is not None and sagittal_present is not None:
+            there = sagittal_present.any(dim=1)[:, None, None, None, None]
+            turned = self.sagittal(sagittal, sagittal_present).permute(0, 1, 3, 4, 2)  # (b, c, x, z, y) -> (z, y, x)
+            latent = torch.where(there, (latent + turned) / 2, latent)
+        return LfeClassifierOutput(maps, self.classify(latent), latent)
+
+    def classify(self, latent: Tensor) -> Tensor:
+        """(b, c, d, h / 8, w / 8) -> (b, 2); global pooling takes the mean and the maximum (which one is not said)."""
+        x = self.final(latent)
+        pooled = torch.cat([x.mean(dim=(2, 3, 4)), x.amax(dim=(2, 3, 4))], dim=1)
+        return self.study(pooled)  # type: ignore[no-any-return]
+
+
+def latent_gradient(network: LfeClassifier, latent: Tensor) -> Tensor:
+    """(b, d, h / 8, w / 8) where in latent space the score comes from: gradient x feature, positive part, 0-1.
+
+    Nael 2021, Network interpretability: a gradient of the output in latent feature space; how it becomes one map is
+    not said (ours: as Grad-CAM's sum, without averaging the gradient, so that place is kept).
+    """
+    with torch.enable_grad():
+        leaf = latent.detach().requires_grad_()
+        logits = network.classify(leaf)
+        gradient = torch.autograd.grad((logits[:, 1] - logits[:, 0]).sum(), leaf)[0]
+    heat = (gradient * latent.detach()).sum(dim=1).relu()
+    highest = heat.amax(dim=(1, 2, 3), keepdim=True)
+    return heat / highest.clamp_min(torch.finfo(heat.dtype).tiny)

@@ -19,7 +19,7 @@ from ..core.errors import ConfigError, InputError, output_error
 from ..core.findings import ExamResult, ModelIdentity
 from ..core.volume import Volume
 from ..core.voxel_probabilities import VoxelProbabilities
-from .durable_files import TEMPORARY, DurableFiles, publish_folder
+from .durable_files import DurableFiles, publish_folder
 from .labels import SEGMENT_CODES, label_of_reading
 from .live_measurements import segment_volumes_ml
 from .version_files import (
@@ -245,8 +245,9 @@ class ReviewStore:
     def _make(self) -> None:
         """An empty store. Another program may do the same at this moment: one wins, both go on."""
         self.root.mkdir(parents=True, exist_ok=True)
-        foreign = [p.name for p in self.root.iterdir() if not p.name.startswith(TEMPORARY)]
-        if not set(foreign) <= {ABOUT, CASES, ENTRIES}:
+        # Hidden files are what file managers leave behind, and our own unfinished folders.
+        foreign = {path.name for path in self.root.iterdir() if not path.name.startswith(".")}
+        if not foreign <= {ABOUT, CASES, ENTRIES}:
             raise ConfigError(
                 "The folder is no review store, and not empty.", where=str(self.root), next_step="Name another folder."
             )

@@ -244,7 +244,9 @@ class ReviewStore:
 
     def _make(self) -> None:
         """An empty store. Another program may do the same at this moment: one wins, both go on."""
-        self.root.mkdir(parents=True, exist_ok=True)
+        if not self.root.is_dir():
+            self.root.mkdir(parents=True, exist_ok=True)
+            self._files.sync_folder(self.root.parent)
         # Hidden files are what file managers leave behind, and our own unfinished folders.
         foreign = {path.name for path in self.root.iterdir() if not path.name.startswith(".")}
         if not foreign <= {ABOUT, CASES, ENTRIES}:

@@ -4,9 +4,10 @@ Requests (stdin), one JSON object per line:
     {"id": 1, "command": "triage", "volume": FOLDER, "result": FOLDER,
      "system": null, "device": "auto", "model": null, "heatmap": null, "accept_unfamiliar": false}
     A system of null is the default one (catalog.default_system); the last two are the consensus's.
+    {"id": 2, "command": "report", "exam": FOLDER, "path": FILE}      the HTML page of an exam, edited or not
     {"command": "cancel"}      the run in progress ends at its next step
     {"command": "quit"}        or the end of stdin
-Events (stdout): ready, progress, result, cancelled, error. FOLDERs are exchange folders (core/exchange.py).
+Events (stdout): ready, progress, result, report, cancelled, error. FOLDERs are exchange folders (core/exchange.py).
 A loaded system is kept, so the second exam starts at once.
 """
 
@@ -69,9 +70,12 @@ class Worker:
     def _answer(self, request: dict[str, Any]) -> None:
         run = request.get("id")
         try:
-            if request["command"] != "triage":
+            if request["command"] == "triage":
+                self._triage(request)
+            elif request["command"] == "report":
+                self._report(request)
+            else:
                 raise ConfigError(f'The worker does not know the command "{request["command"]}".')
-            self._triage(request)
         except Cancelled:
             self._emit(event="cancelled", id=run)
         except NeuroTriageError as error:
@@ -94,6 +98,13 @@ class Worker:
         result = triage_volume(volume, system, context=ExamContext(volume.source or "scene"), clock=clock)
         save_exam(result, Path(request["result"]))
         self._emit(event="result", id=request["id"], result=request["result"])
+
+    def _report(self, request: dict[str, Any]) -> None:
+        from .core.exchange import load_exam
+        from .outputs.report import replace_report
+
+        replace_report(load_exam(Path(request["exam"])), Path(request["path"]))
+        self._emit(event="report", id=request["id"], path=request["path"])
 
     def _system(self, request: dict[str, Any]) -> Any:
         from .catalog import load_system

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from .findings import Familiarity
+
+# EDQUOT, a user's share used up, is unknown to Windows.
+_DISK_FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 
 class NeuroTriageError(Exception):
@@ -81,3 +87,17 @@ class OutputError(NeuroTriageError):
 
 class Cancelled(NeuroTriageError):
     """The user cancelled; nothing was written."""
+
+
+def output_error(error: OSError, folder: Path) -> OutputError:
+    """The message for what the operating system refused while something was written into a folder."""
+    if error.errno in _DISK_FULL:
+        return OutputError("The disk is full; nothing was written.", where=str(folder), next_step="Free some space.")
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return no_rights(folder)
+    return OutputError(f"The result cannot be written: {error.strerror or error}.", where=str(error.filename or folder))
+
+
+def no_rights(folder: Path) -> OutputError:
+    """The message for a folder that may not be written to."""
+    return OutputError("There is no right to write here.", where=str(folder), next_step="Name another output folder.")

@@ -26,7 +26,9 @@ from .findings import (
     SeriesJudgement,
 )
 from .geometry import SliceGrid
+from .sign_off import Difference, Review
 from .volume import Volume
+from .voxel_probabilities import VoxelProbabilities
 
 EXAM_FILE = "exam.json"
 ARRAYS_FILE = "arrays.npz"
@@ -48,30 +50,9 @@ def save_exam(result: ExamResult, folder: Path) -> None:
 
     Of readings beyond the first the masks and heatmaps stay behind: only those of the answer are shown.
     """
-    arrays = {"volume": result.volume.array_kji}
-    readings = []
-    for number, reading in enumerate(result.readings):
-        if number == 0:
-            arrays |= {"label": reading.label_kji, "heatmap": reading.heatmap_kji}
-        values = {f.name: getattr(reading, f.name) for f in dataclasses.fields(reading)}
-        del values["label_kji"], values["heatmap_kji"], values["deliberation"]
-        values["model"] = dataclasses.asdict(reading.model)
-        values["regions"] = [dataclasses.asdict(region) for region in reading.regions]
-        values["slice_probability"] = {code: list(map(float, p)) for code, p in reading.slice_probability.items()}
-        readings.append(values)
-    document = {
-        "volume": _volume_to_json(result.volume),
-        "readings": readings,
-        "judgements": [dataclasses.asdict(item) for item in result.judgements],
-        "quality": [dataclasses.asdict(item) for item in result.quality],
-        "findings": [dataclasses.asdict(item) for item in result.findings],
-        "opinions": [dataclasses.asdict(item) for item in result.opinions],
-        "familiarity": result.familiarity and dataclasses.asdict(result.familiarity),
-        "abc2": [dataclasses.asdict(item) for item in result.abc2],
-    }
-    for name in ("input", "study_instance_uid", "device", "timings_s"):
-        document[name] = getattr(result, name)
-    _write(folder, document, arrays)
+    document, arrays = exam_to_plain(result)
+    document["volume"] = _volume_to_json(result.volume)
+    _write(folder, document, arrays | {"volume": result.volume.array_kji})
 
 
 def load_exam(folder: Path, volume: Volume | None = None) -> ExamResult:
@@ -84,6 +65,43 @@ def load_exam(folder: Path, volume: Volume | None = None) -> ExamResult:
         volume: the exam's volume where the caller has it already; its voxels are not read again then.
     """
     document, arrays = _read(folder, leave_out=() if volume is None else ("volume",))
+    return exam_from_plain(document, arrays, volume or _volume_from_json(document["volume"], arrays["volume"]))
+
+
+def exam_to_plain(result: ExamResult) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """An exam without its volume as JSON values and the arrays of its first reading."""
+    arrays: dict[str, np.ndarray] = {}
+    readings = []
+    for number, reading in enumerate(result.readings):
+        if number == 0:
+            arrays |= {"label": reading.label_kji, "heatmap": reading.heatmap_kji}
+        values = {f.name: getattr(reading, f.name) for f in dataclasses.fields(reading)}
+        del values["label_kji"], values["heatmap_kji"], values["deliberation"]
+        values["voxel_probabilities"] = None
+        if number == 0 and reading.voxel_probabilities is not None:
+            values["voxel_probabilities"], voxel_arrays = voxels_to_plain(reading.voxel_probabilities)
+            arrays |= voxel_arrays
+        values["model"] = dataclasses.asdict(reading.model)
+        values["regions"] = [dataclasses.asdict(region) for region in reading.regions]
+        values["slice_probability"] = {code: list(map(float, p)) for code, p in reading.slice_probability.items()}
+        readings.append(values)
+    document = {
+        "readings": readings,
+        "judgements": [dataclasses.asdict(item) for item in result.judgements],
+        "quality": [dataclasses.asdict(item) for item in result.quality],
+        "findings": [dataclasses.asdict(item) for item in result.findings],
+        "opinions": [dataclasses.asdict(item) for item in result.opinions],
+        "familiarity": result.familiarity and dataclasses.asdict(result.familiarity),
+        "abc2": [dataclasses.asdict(item) for item in result.abc2],
+        "review": result.review and dataclasses.asdict(result.review),
+    }
+    for name in ("input", "study_instance_uid", "device", "timings_s"):
+        document[name] = getattr(result, name)
+    return document, arrays
+
+
+def exam_from_plain(document: dict[str, Any], arrays: dict[str, np.ndarray], volume: Volume) -> ExamResult:
+    """The inverse of exam_to_plain; the document is used up."""
     readings = []
     for number, values in enumerate(document["readings"]):
         values["codes"] = tuple(values["codes"])
@@ -92,10 +110,12 @@ def load_exam(folder: Path, volume: Volume | None = None) -> ExamResult:
         values["regions"] = tuple(Region(**_tuples(region)) for region in values["regions"])
         label = arrays["label"] if number == 0 else np.zeros((1, 1, 1), np.uint8)
         heatmap = arrays["heatmap"] if number == 0 else np.zeros((1, 1, 1), np.float16)
+        if values["voxel_probabilities"] is not None:
+            values["voxel_probabilities"] = voxels_from_plain(values["voxel_probabilities"], arrays)
         readings.append(Reading(label_kji=label, heatmap_kji=heatmap, **values))
     familiarity = document["familiarity"]
     return ExamResult(
-        volume=volume or _volume_from_json(document["volume"], arrays["volume"]),
+        volume=volume,
         input=document["input"],
         study_instance_uid=document["study_instance_uid"],
         judgements=tuple(SeriesJudgement(**_tuples(item)) for item in document["judgements"]),
@@ -107,7 +127,28 @@ def load_exam(folder: Path, volume: Volume | None = None) -> ExamResult:
         timings_s=document["timings_s"],
         opinions=tuple(Finding(**_tuples(item)) for item in document["opinions"]),
         familiarity=Familiarity(**_tuples(familiarity)) if familiarity else None,
+        review=review_from_plain(document["review"]) if document["review"] else None,
     )
+
+
+def voxels_to_plain(voxels: VoxelProbabilities) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """VoxelProbabilities as JSON values and arrays."""
+    plain = {"codes": list(voxels.codes), "threshold": voxels.threshold, "per_type": voxels.per_type}
+    return plain, {"voxel_index": voxels.index, "voxel_level": voxels.level, "voxel_type_level": voxels.type_level}
+
+
+def voxels_from_plain(values: dict[str, Any], arrays: dict[str, np.ndarray]) -> VoxelProbabilities:
+    """The inverse of voxels_to_plain."""
+    index, level, type_level = (arrays[f"voxel_{name}"] for name in ("index", "level", "type_level"))
+    return VoxelProbabilities(index=index, level=level, type_level=type_level, **_tuples(values))
+
+
+def review_from_plain(values: dict[str, Any]) -> Review:
+    """A Review from the JSON values that dataclasses.asdict made of it."""
+    difference = values["difference"]
+    if difference is not None:
+        difference = {code: Difference(**item) for code, item in difference.items()}
+    return Review(**(values | {"difference": difference}))
 
 
 def _tuples(values: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,9 @@ import numpy as np
 from .codes import ANY
 from .geometry import SliceGrid
 from .opinions import Agreement
+from .sign_off import Decision, Review
 from .volume import Volume
+from .voxel_probabilities import VoxelProbabilities
 
 Status = Literal["found", "not_found", "could_not_look"]
 SizeClass = Literal["large", "medium", "small", "punctate"]
@@ -113,6 +115,8 @@ class Reading:
         regions: boxes that the system looked at, accepted and rejected ones, when it works with boxes.
         deliberation: of a consensus how it came about; None of a single system.
         heatmap_source: whose heatmap it is where it is not the system's own: "ye2019", "mean of kuo2019, chang2018".
+        voxel_probabilities: what a moved threshold needs; None of a system that draws no mask.
+        decided: code -> present, as a reader decided it over the thresholds; empty of a system's own answer.
     """
 
     system: str
@@ -128,12 +132,16 @@ class Reading:
     regions: tuple[Region, ...] = ()
     deliberation: Deliberation | None = None
     heatmap_source: str = ""
+    voxel_probabilities: VoxelProbabilities | None = None
+    decided: dict[str, bool] = field(default_factory=dict)
 
     def is_present(self, code: str) -> bool:
         """True when the exam probability of the code reaches its threshold; a type also needs "any" to be present.
 
-        False for a code that was not answered.
+        False for a code that was not answered. What a reader decided stands over both.
         """
+        if code in self.decided:
+            return self.decided[code]
         if code not in self.probability:
             return False
         return self.probability[code] >= self.threshold[code] and (code == ANY or self.is_present(ANY))
@@ -146,6 +154,19 @@ class Reading:
         type is not a finding, and what shows the mask must say that its type is undetermined.
         """
         return self.is_present(ANY) and not any(self.is_present(code) for code in self.codes)
+
+
+def shown_types(probability: dict[str, float], threshold: dict[str, float], codes: tuple[str, ...]) -> tuple[str, ...]:
+    """The types that the mask may hold.
+
+    None when there is no hemorrhage. Otherwise the types that reach their threshold. When none does, the most probable
+    one: an empty mask would hide where the hemorrhage is, and the Reading says that its type is undetermined
+    (Reading.is_untyped).
+    """
+    if probability[ANY] < threshold[ANY]:
+        return ()
+    present = tuple(code for code in codes if probability[code] >= threshold[code])
+    return present or (max(codes, key=probability.__getitem__),)
 
 
 @dataclass(frozen=True)
@@ -167,6 +188,7 @@ class Finding:
         slices: indices k of the slices in which the mask holds it, () when not found; None from a system that draws no
             mask.
         slice_scores: (K,) the uncalibrated score of each slice, 0-1; None from a system that scores no slices for it.
+        decision: of a reader on this finding; None when it is the model's alone.
     """
 
     code: str
@@ -183,6 +205,7 @@ class Finding:
     agreement: Agreement | None = None
     slices: tuple[int, ...] | None = None
     slice_scores: tuple[float, ...] | None = None
+    decision: Decision | None = None
 
     @property
     def present(self) -> bool | None:
@@ -204,6 +227,7 @@ class Abc2:
         key_slice: slice of A and B.
         a_ends_lps_mm, b_ends_lps_mm: two LPS points each.
         caveat: a sentence where the formula is known to fail, "" otherwise.
+        edited: which of "A", "B", "C" a reader measured.
     """
 
     code: str
@@ -217,6 +241,7 @@ class Abc2:
     a_ends_lps_mm: tuple[tuple[float, float, float], tuple[float, float, float]]
     b_ends_lps_mm: tuple[tuple[float, float, float], tuple[float, float, float]]
     caveat: str = ""
+    edited: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -273,6 +298,7 @@ class ExamResult:
         device: "cpu" or "cuda: NAME".
         timings_s: stage name -> seconds.
         familiarity: how usual the exam is; None when it was not measured.
+        review: a reader's word on it; None of a model's answer.
     """
 
     volume: Volume
@@ -287,6 +313,7 @@ class ExamResult:
     timings_s: dict[str, float]
     opinions: tuple[Finding, ...] = ()
     familiarity: Familiarity | None = None
+    review: Review | None = None
 
     @property
     def grid(self) -> SliceGrid:

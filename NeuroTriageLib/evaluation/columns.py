@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from ..core.codes import ANY
-from . import metrics
+from ..measurements.overlap import dice
 from .exam_records import ExamRecord
 
 # Chang 2018, table 1: large > 25 mL, medium 5-25, small 0.01-5, punctate < 0.01; each holds its lower bound (ours),
@@ -73,7 +73,7 @@ class Columns:
     @property
     def dice(self) -> np.ndarray:
         """(N,) Dice per exam; NaN where neither mask has a voxel or one is not known."""
-        return np.asarray(metrics.dice(self.overlap_ml, self.truth_ml, self.predicted_ml))
+        return np.asarray(dice(self.overlap_ml, self.truth_ml, self.predicted_ml))
 
     @property
     def has_masks(self) -> np.ndarray:

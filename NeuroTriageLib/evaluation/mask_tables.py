@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..measurements.overlap import dice
 from . import metrics
 from .classification_tables import SIZED_GROUPS
 from .columns import SIZE_CLASSES, Columns, answered_groups, mean
@@ -90,4 +91,4 @@ def by_size(records: Sequence[ExamRecord], system: str) -> Table:
 
 def pooled_dice(overlap_ml: np.ndarray, truth_ml: np.ndarray, predicted_ml: np.ndarray) -> float:
     """Dice of all voxels of all exams taken as one image."""
-    return float(metrics.dice(overlap_ml.sum(), truth_ml.sum(), predicted_ml.sum()))
+    return float(dice(overlap_ml.sum(), truth_ml.sum(), predicted_ml.sum()))

@@ -59,14 +59,6 @@ def midranks(values: np.ndarray) -> np.ndarray:
     return (last - (counts - 1) / 2)[inverse]
 
 
-def dice(overlap: np.ndarray | float, truth: np.ndarray | float, predicted: np.ndarray | float) -> np.ndarray | float:
-    """2 |A and B| / (|A| + |B|) from sizes in any one unit; NaN where both are empty."""
-    total = np.asarray(truth, dtype=np.float64) + predicted
-    with np.errstate(invalid="ignore", divide="ignore"):
-        result = np.where(total > 0, 2.0 * np.asarray(overlap, dtype=np.float64) / total, np.nan)
-    return float(result) if result.ndim == 0 else result
-
-
 def pearson_r(x: np.ndarray, y: np.ndarray) -> float:
     """Correlation of two samples; NaN for fewer than three pairs or a constant sample."""
     x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)

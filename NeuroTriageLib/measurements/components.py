@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import SimpleITK as sitk
 
 from ..core.geometry import SliceGrid
 
@@ -49,6 +48,8 @@ def find_components(mask_kji: np.ndarray, grid: SliceGrid) -> Components:
     Neighbouring slices are neighbours whatever the distance between them: a lesion that crosses a gap in the stack
     stays one part.
     """
+    import SimpleITK as sitk  # here and not above: the panel imports this module, and opens faster without it
+
     box = _bounding_box(mask_kji)
     if box is None:
         return Components(mask_kji.shape, None, np.zeros((0, 0, 0), np.int32), np.zeros(0))

@@ -32,7 +32,7 @@ def measure(reading: Reading, grid: SliceGrid) -> tuple[tuple[Finding, ...], tup
         reading: a system's answer; its label map lies on the grid.
         grid: the source series' grid.
     """
-    found = {code for code in REPORT_ORDER if code in reading.probability and reading.is_present(code)}
+    found = {code for code in REPORT_ORDER if reading.is_present(code)}
     masks = {code: reading.label_kji == number + 1 for number, code in enumerate(reading.codes) if code in found}
     if ANY in found:
         masks[ANY] = reading.label_kji > 0 if reading.is_untyped else _union(masks, reading.label_kji.shape)
@@ -40,7 +40,7 @@ def measure(reading: Reading, grid: SliceGrid) -> tuple[tuple[Finding, ...], tup
     findings = tuple(
         _found(reading, code, parts.get(code), masks[code]) if code in found else _absent(reading, code)
         for code in REPORT_ORDER
-        if code in reading.probability or code in reading.codes
+        if code in reading.probability or code in reading.codes or code in reading.decided
     )
     abc2 = tuple(measure_abc2(code, parts[code], grid) for code in ABC2_CODES if code in parts and parts[code].count)
     return findings, abc2
@@ -62,8 +62,8 @@ def _found(reading: Reading, code: str, parts: Components | None, mask_kji: np.n
         code=code,
         system=reading.system,
         status="found",
-        probability=float(reading.probability[code]),
-        threshold=float(reading.threshold[code]),
+        probability=reading.probability.get(code),
+        threshold=reading.threshold.get(code),
         volume_ml=volume_ml,
         components=None if parts is None else parts.count,
         key_slice=_highest_slice(reading, code) if largest is None else largest,
@@ -75,14 +75,14 @@ def _found(reading: Reading, code: str, parts: Components | None, mask_kji: np.n
 
 
 def _absent(reading: Reading, code: str) -> Finding:
-    if code not in reading.probability:
+    if code not in reading.probability and code not in reading.decided:
         return could_not_look(reading.system, (code,), UNANSWERED)[0]
     return Finding(
         code=code,
         system=reading.system,
         status="not_found",
-        probability=float(reading.probability[code]),
-        threshold=float(reading.threshold[code]),
+        probability=reading.probability.get(code),
+        threshold=reading.threshold.get(code),
         volume_ml=0.0 if reading.segments else None,
         components=0 if reading.segments else None,
         slices=() if reading.segments else None,
@@ -95,7 +95,8 @@ def _disagreement(reading: Reading, code: str) -> dict[str, Any]:
     """Doubt and agreement of a consensus; nothing of a single system."""
     if reading.deliberation is None:
         return {}
-    return {"doubt": reading.deliberation.doubt[code], "agreement": reading.deliberation.agreement[code]}
+    told = reading.deliberation
+    return {"doubt": told.doubt.get(code), "agreement": told.agreement.get(code)}
 
 
 def _highest_slice(reading: Reading, code: str) -> int | None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from ..core.errors import OutputError
+from ..core.errors import OutputError, no_rights, output_error
 from ..core.findings import ExamResult
 from .findings_json import write_findings_json
 from .heatmap import write_heatmap
@@ -24,9 +23,6 @@ HEATMAP_FILE = "heatmap.nrrd"
 REPORT_FILE = "report.html"
 SCENE_FILE = "scene.mrb"
 RESULT_FILES = (FINDINGS_FILE, MASKS_FILE, HEATMAP_FILE, REPORT_FILE, SCENE_FILE)
-
-# EDQUOT, a user's share used up, is unknown to Windows.
-_DISK_FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 SceneWriter = Callable[[ExamResult, Path], None]
 
@@ -45,7 +41,7 @@ def check_output_folder(out_dir: Path, *, force: bool) -> None:
         occupied = out_dir.is_dir() and any(out_dir.iterdir())
         nearest = next(folder for folder in (out_dir.absolute(), *out_dir.absolute().parents) if folder.exists())
     except OSError as error:
-        raise _output_error(error, out_dir) from error
+        raise output_error(error, out_dir) from error
     if occupied and not force:
         raise OutputError(
             "The output folder is not empty.",
@@ -53,7 +49,7 @@ def check_output_folder(out_dir: Path, *, force: bool) -> None:
             next_step="Name another folder, or use --force to replace the results in it.",
         )
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
-        raise _no_rights(nearest)
+        raise no_rights(nearest)
 
 
 def write_outputs(
@@ -98,7 +94,7 @@ def write_outputs(
             with contextlib.suppress(OSError):  # not empty: somebody else uses it by now
                 folder.rmdir()
         if isinstance(error, OSError):
-            raise _output_error(error, out_dir) from error
+            raise output_error(error, out_dir) from error
         raise
     return [out_dir / name for name in names]
 
@@ -143,17 +139,3 @@ def _readable_by_others(folder: Path) -> None:
     umask = os.umask(0)
     os.umask(umask)
     folder.chmod(0o777 & ~umask)
-
-
-def _output_error(error: OSError, out_dir: Path) -> OutputError:
-    """The message for what the operating system refused."""
-    where = str(error.filename or out_dir)
-    if error.errno in _DISK_FULL:
-        return OutputError("The disk is full; nothing was written.", where=str(out_dir), next_step="Free some space.")
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return _no_rights(out_dir)
-    return OutputError(f"The result cannot be written: {error.strerror or error}.", where=where)
-
-
-def _no_rights(folder: Path) -> OutputError:
-    return OutputError("There is no right to write here.", where=str(folder), next_step="Name another output folder.")

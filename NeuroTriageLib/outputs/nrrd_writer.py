@@ -28,14 +28,17 @@ def write_nrrd(path: Path, array_kji: np.ndarray, grid: SliceGrid, fields: Mappi
         grid: its grid.
         fields: additional key := value pairs.
     """
+    path.write_bytes(nrrd_bytes(array_kji, grid, fields))
+
+
+def nrrd_bytes(array_kji: np.ndarray, grid: SliceGrid, fields: Mapping[str, str]) -> bytes:
+    """The content of the file that write_nrrd writes."""
     fields = dict(fields)
     if not grid.is_regular:
         fields["NeuroTriage_SliceOriginsLPS"] = "|".join(_numbers(point, " ") for point in grid.origins_lps_mm)
     content = _header(array_kji, grid.affine_ijk_to_lps, fields).encode("utf-8")
     little_endian = np.ascontiguousarray(array_kji).astype(array_kji.dtype.newbyteorder("<"), copy=False)
-    with path.open("wb") as stream:
-        stream.write(content)
-        stream.write(gzip.compress(little_endian.tobytes(), _COMPRESSION_LEVEL, mtime=0))
+    return content + gzip.compress(little_endian.tobytes(), _COMPRESSION_LEVEL, mtime=0)
 
 
 def _header(array_kji: np.ndarray, affine: np.ndarray, fields: Mapping[str, str]) -> str:

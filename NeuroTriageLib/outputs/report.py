@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 
 from .. import __version__
 from ..core.codes import ANY, FINDING_CODES
+from ..core.errors import output_error
 from ..core.findings import ExamResult, Finding, Reading, Region
 from ..core.opinions import source_code
 from .pictures import HEAT_STOPS_RGB, Picture, PictureMaker, css_color
@@ -22,6 +24,8 @@ TEMPLATE_FILE = "report_template.html"
 THUMBNAILS = 12  # slices in the overview at most (ours)
 REJECTED_SHOWN = 5  # rejected boxes that are listed, the most confident first (ours)
 LINE_COLORS = {"A": "#ffeb3b", "B": "#4dd1e0"}  # as in the Slicer scene
+DECISION_WORDS = {"accept": "accepted", "edit": "edited", "reject": "rejected"}
+REVIEW_WORDS = {"draft": "draft, not signed", "flagged": "flagged for a second opinion", "approved": "approved"}
 STATUS_WORDS = {"found": "Found", "not_found": "Not found", "could_not_look": "Could not look"}
 
 
@@ -74,6 +78,17 @@ def write_report(result: ExamResult, path: Path) -> None:
     path.write_text(render_report(result), encoding="utf-8", newline="\n")
 
 
+def replace_report(result: ExamResult, path: Path) -> None:
+    """Write the page in place of an older one, complete or not at all. Raises OutputError."""
+    unfinished = path.with_name(f".{path.name}.partial")
+    try:
+        write_report(result, unfinished)
+        os.replace(unfinished, path)
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
+        raise output_error(error, path.parent) from error
+
+
 def render_report(result: ExamResult) -> str:
     """The page as text."""
     reading = shown_reading(result)
@@ -88,10 +103,12 @@ def render_report(result: ExamResult) -> str:
             several_systems=len({finding.system for finding in result.findings}) > 1,
             weighed=opinion_table(result),
             rejected=rejected_regions(result),
-            overruled=any(_is_overruled(finding) for finding in result.findings),
+            overruled=result.review is None and any(_is_overruled(finding) for finding in result.findings),
             abc2_of={item.code: item for item in result.abc2},
             codes=FINDING_CODES,
             status_words=STATUS_WORDS,
+            decision_words=DECISION_WORDS,
+            review_words=REVIEW_WORDS,
             series=sorted(result.judgements, key=lambda judgement: not judgement.chosen),
             geometry=_geometry(result),
             **pictures,
@@ -130,7 +147,8 @@ def headline(result: ExamResult) -> Headline:
         size = f"{millilitres(total.volume_ml)} mL in all" if total is not None and total.volume_ml else "not outlined"
         return Headline("found", "Intracranial hemorrhage found", f"{named}; {size}. {gaps}".strip())
     if by_status["not_found"]:
-        detail = "The probability is below its threshold. This does not rule hemorrhage out."
+        why = "The probability is below its threshold." if result.review is None else "As the reader left it."
+        detail = f"{why} This does not rule hemorrhage out."
         return Headline("not_found", "No intracranial hemorrhage found", f"{detail} {gaps}".strip())
     reason = unseen[0].reason if unseen else "No system has read this exam."
     return Headline("could_not_look", "The exam could not be read", f"{reason} This is not a negative result.")
@@ -215,7 +233,7 @@ def _closest_slices(reading: Reading, maker: PictureMaker) -> list[KeyPicture]:
     for k in np.argsort(-scores, kind="stable"):
         if len(chosen) < 2 and all(abs(int(k) - other) > 2 for other in chosen):
             chosen.append(int(k))
-    title = "Highest score, below threshold"
+    title = "Highest score" if reading.decided else "Highest score, below threshold"
     return [KeyPicture(title, f"Score of this slice: {scores[k]:.3f}.", maker.picture(k)) for k in chosen]
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from ..core.findings import ExamResult
-from .nrrd_writer import write_nrrd
+from ..core.geometry import SliceGrid
+from .nrrd_writer import nrrd_bytes
 from .shown_masks import ShownMask, shown_label, shown_masks, shown_reading
 
 
@@ -17,17 +21,34 @@ def write_masks(result: ExamResult, path: Path) -> None:
     """
     reading = shown_reading(result)
     assert reading is not None, "without a reading there is no mask to write"
-    fields: dict[str, str] = {}
-    for number, mask in enumerate(shown_masks(reading)):
-        fields |= _segment_fields(number, mask, result.grid.shape_kji)
-    fields |= {
-        "Segmentation_ContainedRepresentationNames": "Binary labelmap|",
-        "Segmentation_MasterRepresentation": "Binary labelmap",
-        "Segmentation_ReferenceImageExtentOffset": "0 0 0",
+    fields = {
         "NeuroTriage_SeriesInstanceUID": result.volume.series_instance_uid,
         "NeuroTriage_Model": f"{reading.model.name} {reading.model.version} sha256 {reading.model.sha256}",
     }
-    write_nrrd(path, shown_label(reading), result.grid, {key: value for key, value in fields.items() if value})
+    path.write_bytes(segmentation_bytes(shown_label(reading), result.grid, shown_masks(reading), fields))
+
+
+def segmentation_bytes(
+    label_kji: np.ndarray, grid: SliceGrid, masks: Sequence[ShownMask], fields: Mapping[str, str]
+) -> bytes:
+    """The content of a .seg.nrrd file.
+
+    Args:
+        label_kji: (K, J, I) uint8.
+        grid: its grid.
+        masks: the segments, each with its voxel value.
+        fields: additional key := value pairs; empty values are left out.
+    """
+    said: dict[str, str] = {}
+    for number, mask in enumerate(masks):
+        said |= _segment_fields(number, mask, grid.shape_kji)
+    said |= {
+        "Segmentation_ContainedRepresentationNames": "Binary labelmap|",
+        "Segmentation_MasterRepresentation": "Binary labelmap",
+        "Segmentation_ReferenceImageExtentOffset": "0 0 0",
+        **fields,
+    }
+    return nrrd_bytes(label_kji, grid, {key: value for key, value in said.items() if value})
 
 
 def _segment_fields(number: int, mask: ShownMask, shape_kji: tuple[int, int, int]) -> dict[str, str]:

@@ -38,15 +38,23 @@ def shown_masks(reading: Reading) -> tuple[ShownMask, ...]:
     Hemorrhage whose type is undetermined is one mask of its own, with a value that no type has.
     """
     if reading.is_untyped:
-        entry = FINDING_CODES[ANY]
-        masks = [ShownMask(entry, f"{entry.name}, type undetermined", len(reading.codes) + 1)]
-        return tuple(masks) if reading.label_kji.any() else ()
+        return (_mask(ANY, len(reading.codes) + 1),) if reading.label_kji.any() else ()
     used = np.bincount(reading.label_kji.ravel(), minlength=len(reading.codes) + 1)
     return tuple(
-        ShownMask(FINDING_CODES[code], FINDING_CODES[code].name, number)
+        _mask(code, number)
         for number, code in enumerate(reading.codes, start=1)
         if reading.is_present(code) and used[number]
     )
+
+
+def mask_name(code: str) -> str:
+    """The name of a segment: one of the code "any" claims no type."""
+    name = FINDING_CODES[code].name
+    return f"{name}, type undetermined" if code == ANY else name
+
+
+def _mask(code: str, value: int) -> ShownMask:
+    return ShownMask(FINDING_CODES[code], mask_name(code), value)
 
 
 def shown_label(reading: Reading) -> np.ndarray:

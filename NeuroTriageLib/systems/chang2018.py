@@ -9,9 +9,10 @@ import torch
 
 from ..core.codes import ANY
 from ..core.errors import ModelError, SeriesSelectionError
-from ..core.findings import Reading, Region
+from ..core.findings import Reading, Region, shown_types
 from ..core.stage_clock import Progress, StageClock, no_progress
 from ..core.volume import Volume
+from ..core.voxel_probabilities import VoxelCollector, VoxelProbabilities
 from ..inference.chang2018_predictor import Chang2018Predictor, ExamRegions
 from ..inference.device import ComputeDevice
 from ..io.model_packs import ModelPack
@@ -19,7 +20,6 @@ from ..networks.hybrid_mask_rcnn import HybridMaskRcnn, NetworkSettings
 from ..preprocessing.network_grid import PreparedExam, prepare
 from .chang2018_config import REGION_CODES, Chang2018Config
 from .chang2018_regions import accepted, label_layers, painted, told_regions
-from .kuo2019 import shown_types
 from .pack_settings import settings_of
 
 SLICES_AT_ONCE = 8
@@ -38,11 +38,13 @@ class DecodedExam:
     Args:
         label_kji: (K, J, I) uint8.
         heatmap_kji: (K, J, I) float16.
+        voxel_probabilities: what moving the threshold needs: mask probabilities of the boxes that could be accepted.
         regions: accepted ones and the most confident rejected ones.
     """
 
     label_kji: np.ndarray
     heatmap_kji: np.ndarray
+    voxel_probabilities: VoxelProbabilities
     regions: tuple[Region, ...]
 
 
@@ -117,6 +119,7 @@ class Chang2018System:
             model=self.pack.identity,
             timings_s=clock.seconds,
             regions=decoded.regions,
+            voxel_probabilities=decoded.voxel_probabilities,
         )
 
     def predict(self, prepared: PreparedExam, *, progress: Progress | None = None) -> ExamRegions:
@@ -165,23 +168,45 @@ class Chang2018System:
         masks = painted(
             regions, [1.0] * len(regions), label_layers(regions, kept, layer_of), (max(1, len(shown)), *shape)
         )
-        maps = np.concatenate([heat, prepared.brain_shw[None].astype(np.float16), masks])
+        brain = prepared.brain_shw[None].astype(np.float16)
+        maps = np.concatenate([heat, brain, masks, _possible(found, config, shape)])
         values = np.array([1 + config.codes.index(code) for code in shown], dtype=np.uint8)
-        label, heatmap = _on_source(prepared, maps, values, config.pixel_threshold, progress)
-        return DecodedExam(label, heatmap, told_regions(regions, kept, prepared.grid, config))
+        voxels = VoxelCollector(config.codes, config.pixel_threshold, per_type=True)
+        label, heatmap = _on_source(prepared, maps, values, voxels, progress)
+        return DecodedExam(label, heatmap, voxels.collected(), told_regions(regions, kept, prepared.grid, config))
+
+
+def _possible(found: ExamRegions, config: Chang2018Config, shape_shw: tuple[int, int, int]) -> np.ndarray:
+    """(types, S, H, W) float16 mask probability of the regions that would count if every type were present."""
+    codes, regions = config.codes, found.regions
+    kept = accepted(regions, codes, present=True, untyped=False, threshold=config.region_threshold)
+    layers = label_layers(regions, kept, {code: number for number, code in enumerate(codes)})
+    return painted(regions, [1.0] * len(regions), layers, (len(codes), *shape_shw))
 
 
 def _on_source(
-    prepared: PreparedExam, maps_cshw: np.ndarray, values: np.ndarray, pixel_threshold: float, progress: Progress
+    prepared: PreparedExam, maps_cshw: np.ndarray, values: np.ndarray, voxels: VoxelCollector, progress: Progress
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(K, J, I) uint8 labels and float16 heat, zero outside the brain, of maps: heat, brain, one mask per value."""
+    """(K, J, I) uint8 labels and float16 heat, zero outside the brain; what moving the threshold needs is collected.
+
+    Args:
+        prepared: the exam.
+        maps_cshw: heat, brain, one mask per value (one at least), one map per type of the collector.
+        values: label values.
+        voxels: collector; knows from which mask probability on a voxel is in the mask.
+        progress: called after every few slices.
+    """
     shape = prepared.grid.source_shape_kji
     label_kji, heatmap_kji = np.zeros(shape, dtype=np.uint8), np.zeros(shape, dtype=np.float16)
+    types = len(voxels.codes)
     for first in range(0, shape[0], SLICES_AT_ONCE):
         part = slice(first, min(first + SLICES_AT_ONCE, shape[0]))
-        heat, brain, *masks = prepared.to_source(maps_cshw, part)
-        heatmap_kji[part] = np.where(brain >= 0.5, heat, 0.0)
-        blood = (np.max(masks, axis=0) >= pixel_threshold) & (brain >= 0.5)
+        maps = prepared.to_source(maps_cshw, part)
+        inside = maps[1] >= 0.5
+        masks, possible = maps[2:-types], maps[-types:] * inside
+        heatmap_kji[part] = np.where(inside, maps[0], 0.0)
+        voxels.add(first, possible.max(axis=0).astype(np.float16), possible)
+        blood = (masks.max(axis=0) >= voxels.threshold) & inside
         if len(values) and blood.any():
             label_kji[part] = np.where(blood, values[np.argmax(masks, axis=0)], 0)
         progress("decode", part.stop / shape[0])

@@ -23,7 +23,7 @@ def accepted(
 
     Args:
         regions: of the exam.
-        shown: the types that the mask may hold (kuo2019.shown_types).
+        shown: the types that the mask may hold (core.findings.shown_types).
         present: the exam shows hemorrhage.
         untyped: no type reaches its threshold, so that `shown` is only the most probable one.
         threshold: confidence.

@@ -11,17 +11,17 @@ import numpy as np
 
 from ..core.codes import ANY
 from ..core.errors import ConfigError, ModelError, SeriesSelectionError, UnfamiliarExam
-from ..core.findings import Deliberation, Familiarity, Reading
+from ..core.findings import Deliberation, Familiarity, Reading, shown_types
 from ..core.opinions import agreement, doubt, pooled, source_code
 from ..core.stage_clock import no_progress
 from ..core.volume import Volume
+from ..core.voxel_probabilities import VoxelCollector
 from ..io.model_packs import ModelPack
 from ..preprocessing.exam_features import exam_features
 from ..preprocessing.familiarity import FamiliarityModel
 from ..preprocessing.network_grid import PreparedExam, prepare
 from .consensus_config import ConsensusConfig, GridSettings
-from .consensus_masks import combined_label, mask_weights_of, mean_heatmap
-from .kuo2019 import shown_types
+from .consensus_masks import combined_label, mask_weights_of, mean_heatmap, mean_voxel_probabilities
 
 Progress = Callable[[str, float], None]
 MEAN = "mean"
@@ -170,6 +170,7 @@ class ConsensusSystem:
         weights = mask_weights_of(opinions, self.config.mask_weights)
         bleeding = mean >= np.float16(self.config.pixel_threshold) if weights else np.zeros(mean.shape, bool)
         chosen = [opinion.heatmap_kji for opinion in opinions if opinion.system == self.choices.heatmap]
+        voxels = VoxelCollector(codes, self.config.pixel_threshold)
         averaged = ", ".join(opinion.system for opinion in opinions if not weights or weights.get(opinion.system))
         return Reading(
             system=self.name,
@@ -182,6 +183,7 @@ class ConsensusSystem:
             model=self.pack.identity,
             segments=bool(weights),
             heatmap_source=self.choices.heatmap if chosen else f"mean of {averaged}",
+            voxel_probabilities=mean_voxel_probabilities(opinions, weights, mean, voxels) if weights else None,
             deliberation=Deliberation(
                 opinions=tuple(opinions),
                 failures=dict(failures),

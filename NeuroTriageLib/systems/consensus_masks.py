@@ -15,6 +15,7 @@ import numpy as np
 
 from ..core.findings import Reading
 from ..core.opinions import SDH_OR_EDH
+from ..core.voxel_probabilities import LEVELS, VoxelCollector, VoxelProbabilities
 
 TIE_BREAK = 1e-3  # how much the exam's probabilities add to a vote: less than any vote; ours
 
@@ -34,6 +35,35 @@ def mean_heatmap(opinions: Sequence[Reading], weights: Mapping[str, float]) -> n
     for k in range(len(heat)):
         heat[k] = sum(share[o.system] * o.heatmap_kji[k].astype(np.float32) for o in opinions if o.system in share)
     return heat
+
+
+def mean_voxel_probabilities(
+    opinions: Sequence[Reading], weights: Mapping[str, float], mean_kji: np.ndarray, voxels: VoxelCollector
+) -> VoxelProbabilities:
+    """What moving the threshold needs: the mean map, and the weighted mean of the systems' type probabilities.
+
+    SDH+EDH speaks for both by half. A system says nothing of voxels below its own floor.
+
+    Args:
+        opinions: the systems' readings.
+        weights: system -> weight of those that draw masks.
+        mean_kji: (K, J, I) float16, mean_heatmap.
+        voxels: empty collector with the consensus's codes and threshold.
+    """
+    per_slice = mean_kji[0].size
+    sources = [(o.voxel_probabilities, weights[o.system]) for o in opinions if o.system in weights]
+    for k, level_ji in enumerate(mean_kji):
+        if not voxels.wanted(level_ji).any():
+            continue
+        types_cn = np.zeros((len(voxels.codes), per_slice), np.float32)
+        for source, weight in sources:
+            if source is not None:
+                first, last = np.searchsorted(source.index, (k * per_slice, (k + 1) * per_slice))
+                places = source.index[first:last].astype(np.int64) - k * per_slice
+                shares = vote_table(source.codes, voxels.codes, weight)[1 : len(source.codes) + 1]  # (own, types)
+                types_cn[:, places] += shares.T @ (source.type_level[first:last].T / np.float32(LEVELS))
+        voxels.add(k, level_ji[None], types_cn.reshape(-1, 1, *level_ji.shape))
+    return voxels.collected()
 
 
 def combined_label(

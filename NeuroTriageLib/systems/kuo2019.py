@@ -7,9 +7,10 @@ import torch
 
 from ..core.codes import ANY
 from ..core.errors import ModelError, SeriesSelectionError
-from ..core.findings import Reading
+from ..core.findings import Reading, shown_types
 from ..core.stage_clock import StageClock, no_progress
 from ..core.volume import Volume
+from ..core.voxel_probabilities import VoxelCollector, VoxelProbabilities
 from ..inference.device import ComputeDevice
 from ..inference.predictor import ExamMaps, Method, PatchFcnPredictor, Progress
 from ..io.model_packs import ModelPack
@@ -93,7 +94,8 @@ class Kuo2019System:
             threshold = dict(self.pack.manifest.operating_points)
             types = shown_types(probability, threshold, self.config.codes)
             shown = tuple(1 + self.config.codes.index(code) for code in types)
-            label_kji, heatmap_kji = decode(prepared, maps, shown, self.config.pixel_threshold, progress)
+            voxels = VoxelCollector(self.config.codes, self.config.pixel_threshold)
+            label_kji, heatmap_kji, voxel_probabilities = decode(prepared, maps, shown, voxels, progress)
         scores_ck = maps.score_cs[:, prepared.slab_of_slice]
         return Reading(
             system=self.name,
@@ -105,6 +107,7 @@ class Kuo2019System:
             heatmap_kji=heatmap_kji,
             model=self.pack.identity,
             timings_s=clock.seconds,
+            voxel_probabilities=voxel_probabilities,
         )
 
     def predict(
@@ -139,48 +142,57 @@ class Kuo2019System:
         return {code: min(value, probability[ANY]) for code, value in probability.items()}
 
 
-def shown_types(probability: dict[str, float], threshold: dict[str, float], codes: tuple[str, ...]) -> tuple[str, ...]:
-    """The types that the mask may hold.
-
-    None when there is no hemorrhage. Otherwise the types that reach their threshold. When none does, the most probable
-    one: an empty mask would hide where the hemorrhage is, and the Reading says that its type is undetermined
-    (Reading.is_untyped).
-    """
-    if probability[ANY] < threshold[ANY]:
-        return ()
-    present = tuple(code for code in codes if probability[code] >= threshold[code])
-    return present or (max(codes, key=probability.__getitem__),)
-
-
 def decode(
     prepared: PreparedExam,
     maps: ExamMaps,
     shown: tuple[int, ...],
-    pixel_threshold: float,
+    voxels: VoxelCollector,
     progress: Progress | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, VoxelProbabilities]:
     """Label map and heatmap on the source voxels, a few slices at a time.
 
     Args:
         prepared: the exam, with the way back to its source.
         maps: the network's answer.
         shown: label values (from 1) that the mask may hold; empty for an empty mask.
-        pixel_threshold: mask where the probability of any hemorrhage is at least this.
+        voxels: knows the codes, and from which probability of any hemorrhage on a voxel is in the mask.
 
     Returns:
-        (K, J, I) uint8 labels and (K, J, I) float16 probability of any hemorrhage, both zero outside the brain.
+        (K, J, I) uint8 labels and (K, J, I) float16 probability of any hemorrhage, both zero outside the brain, and
+        what moving the threshold needs.
     """
     shape = prepared.grid.source_shape_kji
     label_kji, heatmap_kji = np.zeros(shape, dtype=np.uint8), np.zeros(shape, dtype=np.float16)
     any_and_brain = np.stack([maps.pixel_cshw[0], prepared.brain_shw.astype(np.float16)])
-    type_maps = maps.pixel_cshw[list(shown)]
+    type_maps = _near_blood(maps.pixel_cshw, voxels.floor)
+    columns = [value - 1 for value in shown]
     for first in range(0, shape[0], SLICES_AT_ONCE):
         part = slice(first, min(first + SLICES_AT_ONCE, shape[0]))
         probability, brain = prepared.to_source(any_and_brain, part)
         heatmap_kji[part] = np.where(brain >= 0.5, probability, 0.0)
-        bleeding = heatmap_kji[part] >= pixel_threshold
-        if shown and bleeding.any():
-            most_probable = prepared.to_source(type_maps, part).argmax(axis=0)
-            label_kji[part] = np.where(bleeding, np.asarray(shown, dtype=np.uint8)[most_probable], 0)
+        if voxels.wanted(heatmap_kji[part]).any():
+            types = prepared.to_source(type_maps, part)
+            voxels.add(first, heatmap_kji[part], types)
+            if shown:
+                bleeding = heatmap_kji[part] >= voxels.threshold
+                most_probable = types[columns].argmax(axis=0)
+                label_kji[part] = np.where(bleeding, np.asarray(shown, dtype=np.uint8)[most_probable], 0)
         (progress or no_progress)("decode", part.stop / shape[0])
-    return label_kji, heatmap_kji
+    return label_kji, heatmap_kji, voxels.collected()
+
+
+def _near_blood(pixel_cshw: np.ndarray, floor: float) -> np.ndarray:
+    """(types, S, H, W) the types' maps, 0 where no voxel of the source can reach the floor: zeros cost nothing.
+
+    A source voxel is a weighted mean of pixels next to each other on neighbouring slabs, so one of them must reach the
+    floor, and the others lie within one pixel and one slab of it.
+    """
+    types = np.zeros_like(pixel_cshw[1:])
+    reaches = pixel_cshw[0] >= np.float16(floor)
+    for s in range(len(reaches)):
+        near = reaches[max(s - 1, 0) : s + 2].any(axis=0)
+        rows, columns = np.flatnonzero(near.any(axis=1)), np.flatnonzero(near.any(axis=0))
+        if len(rows):
+            box = slice(max(rows[0] - 1, 0), rows[-1] + 2), slice(max(columns[0] - 1, 0), columns[-1] + 2)
+            types[:, s, *box] = pixel_cshw[1:, s, *box]
+    return types

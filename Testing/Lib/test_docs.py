@@ -10,8 +10,11 @@ import pytest
 
 from NeuroTriageLib import cli
 from NeuroTriageLib.core import errors
+from NeuroTriageLib.core.sign_off import Difference
 from NeuroTriageLib.io.model_packs import PackManifest
 from NeuroTriageLib.outputs.findings_json import findings_schema
+from NeuroTriageLib.review.version_files import FORMAT_VERSION
+from NeuroTriageLib.review.versions import ExamReference, ReaderEntry, Version
 from NeuroTriageLib.systems import kuo2019_config, ye2019_config
 from NeuroTriageLib.systems.consensus_config import ConsensusConfig, ConsensusMember
 from NeuroTriageLib.systems.kuo2019_config import Kuo2019Config
@@ -45,6 +48,16 @@ def test_every_key_of_a_model_pack_is_described():
     kinds = (PackManifest, Kuo2019Config, Ye2019Config, ConsensusConfig, ConsensusMember)
     names = {field.name for cls in kinds for field in dataclasses.fields(cls)}
     assert not [name for name in sorted(names) if f"`{name}`" not in document]
+
+
+def test_every_field_of_the_review_store_is_described():
+    document = text("review_store.md")
+    kinds = (Version, ReaderEntry, Difference, ExamReference)
+    names = {field.name for cls in kinds for field in dataclasses.fields(cls)}
+    names = names - {"number", "grid", "patient_key"} | {"geometry", "patient", "software"}
+    names |= {f"voxel_{name}" for name in ("index", "level", "type_level")}
+    assert not [name for name in sorted(names) if f"`{name}`" not in document]
+    assert f"format version {FORMAT_VERSION}" in document
 
 
 @pytest.mark.parametrize(

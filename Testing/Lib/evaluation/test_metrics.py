@@ -50,13 +50,6 @@ def test_the_weighted_auc_of_a_draw_without_positives_is_undefined():
     assert np.isnan(metrics.weighted_auc(score, positive, (~positive)[None].astype(float))).all()
 
 
-def test_dice_of_known_overlaps():
-    assert metrics.dice(2.0, 4.0, 4.0) == 0.5
-    assert metrics.dice(0.0, 4.0, 0.0) == 0.0
-    assert math.isnan(metrics.dice(0.0, 0.0, 0.0))
-    np.testing.assert_allclose(metrics.dice(np.array([1.0, 3.0]), np.array([1.0, 3.0]), np.array([1.0, 3.0])), 1.0)
-
-
 def test_pearson_r_of_a_straight_line_is_one_and_of_a_constant_undefined():
     x = np.array([1.0, 2.0, 5.0])
     assert metrics.pearson_r(x, 3 * x - 4) == pytest.approx(1.0)

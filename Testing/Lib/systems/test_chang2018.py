@@ -15,6 +15,8 @@ from NeuroTriageLib.inference.device import choose_device
 from NeuroTriageLib.io.model_packs import Calibration, ModelPack, load_model_pack, save_model_pack
 from NeuroTriageLib.measurements.findings import measure
 from NeuroTriageLib.preprocessing.network_grid import prepare
+from NeuroTriageLib.review.labels import label_of_reading
+from NeuroTriageLib.review.thresholds import label_at
 from NeuroTriageLib.systems.chang2018 import Chang2018System, build_network
 from NeuroTriageLib.systems.chang2018_config import CODES, COMPACT
 from Testing.Lib import tiny_packs
@@ -88,6 +90,17 @@ def test_nothing_present_leaves_mask_empty_and_tells_the_regions_as_rejected():
     reading = system(present=()).read(head(GRIDS["axial"]))
     assert not reading.label_kji.any() and reading.heatmap_kji.max() > 0.8
     assert reading.regions and not any(region.accepted or region.instance for region in reading.regions)
+
+
+def test_a_moved_threshold_draws_what_a_system_with_that_threshold_draws():
+    volume = head(GRIDS["gantry tilted"])
+    own, negative, low = system().read(volume), system(present=()).read(volume), system()
+    assert label_of_reading(own).any()
+    assert np.array_equal(label_at(own), label_of_reading(own))
+    assert np.array_equal(label_at(negative, {"any": 0.0, IPH: 0.0}), label_of_reading(own))
+    low.config = dataclasses.replace(CONFIG, pixel_threshold=0.25)
+    expected = label_of_reading(low.read(volume))
+    assert dice(label_at(own, pixel_threshold=0.25) > 0, expected > 0) > 0.999, "equal to 1/254 of a probability"
 
 
 def test_ventricular_blood_counts_for_any_and_its_place_is_shown_when_there_is_no_type():

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
+import pytest
 
 from NeuroTriageLib.core.codes import CT_HEMORRHAGE_CODES
-from NeuroTriageLib.systems.consensus_masks import combined_label, mask_weights_of, mean_heatmap
+from NeuroTriageLib.core.voxel_probabilities import VoxelCollector
+from NeuroTriageLib.systems.consensus_masks import (
+    combined_label,
+    mask_weights_of,
+    mean_heatmap,
+    mean_voxel_probabilities,
+)
 from Testing.Lib.systems.head_phantom import head, stack
 from Testing.Lib.systems.stand_ins import CHANG_CODES, StandIn, consensus, reading
 
@@ -97,3 +106,29 @@ def test_hemorrhage_without_a_type_keeps_its_place():
     answer = consensus(StandIn("kuo2019", {"any": 0.9, "SAH": 0.4}, heat=heat)).read(volume)
     assert answer.is_untyped and set(np.unique(answer.label_kji)) == {0, SAH}
     assert (answer.label_kji > 0).sum() == 100
+
+
+def voxels_of(codes: tuple[str, ...], code: str, probability: float, *, from_slice: int = 0):
+    """One type's probability in every voxel from a slice on."""
+    level = np.full(SHAPE, probability, np.float16)
+    level[:from_slice] = 0
+    types = np.stack([level if other == code else np.zeros_like(level) for other in codes])
+    collector = VoxelCollector(codes, 0.5)
+    collector.add(0, level, types)
+    return collector.collected()
+
+
+def test_probabilities_are_the_weighted_means_and_subdural_or_epidural_counts_half_for_each():
+    first = dataclasses.replace(kuo(full(0)), voxel_probabilities=voxels_of(CT_HEMORRHAGE_CODES, "SDH", 0.5))
+    second = dataclasses.replace(
+        chang(full(0)), voxel_probabilities=voxels_of(CHANG_CODES, "SDH+EDH", 1.0, from_slice=1)
+    )
+    mean = np.full(SHAPE, 0.5, np.float16)
+    mean[0] = 0.05
+    weights = {"kuo2019": 0.75, "chang2018": 0.25}
+    found = mean_voxel_probabilities([first, second], weights, mean, VoxelCollector(CT_HEMORRHAGE_CODES, 0.5))
+    assert np.array_equal(found.index, np.arange(SHAPE[1] * SHAPE[2], 2 * SHAPE[1] * SHAPE[2]))
+    assert (found.level == np.float16(0.5)).all()
+    expected = {"SDH": 0.75 * 0.5 + 0.25 * 0.5, "EDH": 0.25 * 0.5}
+    for column, code in enumerate(CT_HEMORRHAGE_CODES):
+        assert found.type_level[:, column] == pytest.approx(254 * expected.get(code, 0.0), abs=1)

@@ -10,15 +10,17 @@ import pytest
 import torch
 
 from NeuroTriageLib.core.errors import Cancelled, ConfigError, ModelError, SeriesSelectionError
-from NeuroTriageLib.core.findings import Reading
+from NeuroTriageLib.core.findings import Reading, shown_types
 from NeuroTriageLib.core.geometry import SliceGrid
 from NeuroTriageLib.core.volume import Volume
 from NeuroTriageLib.inference.device import choose_device
 from NeuroTriageLib.io.model_packs import Calibration, ModelPack, load_model_pack
 from NeuroTriageLib.networks.patchfcn import PatchFcnOutput
 from NeuroTriageLib.preprocessing.network_grid import prepare
+from NeuroTriageLib.review.labels import label_of_reading
+from NeuroTriageLib.review.thresholds import label_at
 from NeuroTriageLib.systems import kuo2019
-from NeuroTriageLib.systems.kuo2019 import Kuo2019System, shown_types
+from NeuroTriageLib.systems.kuo2019 import Kuo2019System
 from NeuroTriageLib.systems.kuo2019_config import Kuo2019Config
 from Testing.Lib import tiny_packs
 from Testing.Lib.inference.local_network import LocalNetwork
@@ -129,6 +131,17 @@ def test_hemorrhage_without_a_type_keeps_its_place_and_says_that_its_type_is_und
     assert not any(reading.is_present(code) for code in TYPES)
     assert len(np.unique(reading.label_kji)) == 2
     assert dice(reading.label_kji > 0, lesion_mask(GRIDS["axial"])) > 0.93
+
+
+@pytest.mark.parametrize("name", ["axial", "gantry tilted", "uneven and with gaps"])
+def test_a_moved_threshold_draws_what_a_system_with_that_threshold_draws(name: str):
+    volume = head(GRIDS[name])
+    own, low = system().read(volume), system()
+    low.config = dataclasses.replace(CONFIG, pixel_threshold=0.3)
+    assert np.array_equal(label_at(own), label_of_reading(own))
+    assert np.array_equal(label_at(own, pixel_threshold=0.3), label_of_reading(low.read(volume)))
+    moved = {code: own.threshold[code] for code in ("any", IPH)}
+    assert np.array_equal(label_at(system(present=()).read(volume), moved), label_of_reading(own))
 
 
 @pytest.mark.parametrize(

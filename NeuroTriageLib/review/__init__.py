@@ -1,0 +1,1 @@
+"""Reading exams by people: versions of a mask, case lists, agreement, live measurements; numpy only when imported."""

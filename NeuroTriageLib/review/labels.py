@@ -1,0 +1,57 @@
+"""Label maps of a review: one fixed value per type, whatever system drew the first one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from ..core.codes import ANY, CT_HEMORRHAGE_CODES
+from ..core.findings import Reading
+from ..core.opinions import SDH_OR_EDH
+
+SEGMENT_CODES = (*CT_HEMORRHAGE_CODES, SDH_OR_EDH, ANY)
+"""Voxel value n is SEGMENT_CODES[n - 1], 0 is no hemorrhage; "any" is hemorrhage of undetermined type."""
+
+SEGMENT_VALUES = {code: value for value, code in enumerate(SEGMENT_CODES, start=1)}
+
+
+def label_of_reading(reading: Reading) -> np.ndarray:
+    """(K, J, I) uint8 of what a reading shows: types that are present, or hemorrhage of undetermined type."""
+    lookup = np.zeros(256, np.uint8)
+    if reading.is_untyped:
+        lookup[1:] = SEGMENT_VALUES[ANY]
+    else:
+        for value, code in enumerate(reading.codes, start=1):
+            lookup[value] = SEGMENT_VALUES[code] if reading.is_present(code) else 0
+    return lookup[reading.label_kji]
+
+
+def label_of_segments(masks: Mapping[str, np.ndarray], shape_kji: tuple[int, int, int]) -> np.ndarray:
+    """(K, J, I) uint8 of one boolean mask (K, J, I) per code of SEGMENT_CODES; where they overlap, the later one."""
+    label = np.zeros(shape_kji, np.uint8)
+    for code, mask in masks.items():
+        label[np.asarray(mask, bool)] = SEGMENT_VALUES[code]
+    return label
+
+
+def segment_mask(label_kji: np.ndarray, code: str) -> np.ndarray:
+    """(K, J, I) bool of one segment."""
+    return np.asarray(label_kji == SEGMENT_VALUES[code])
+
+
+def finding_mask(label_kji: np.ndarray, code: str) -> np.ndarray:
+    """(K, J, I) bool of one finding: as segment_mask, but "any" is the hemorrhage of every type."""
+    return np.asarray(label_kji > 0) if code == ANY else segment_mask(label_kji, code)
+
+
+def segment_codes(label_kji: np.ndarray) -> tuple[str, ...]:
+    """The segments that have voxels, in the order of SEGMENT_CODES."""
+    used = np.bincount(label_kji.ravel(), minlength=len(SEGMENT_CODES) + 1)
+    return tuple(code for code, value in SEGMENT_VALUES.items() if used[value])
+
+
+def finding_codes(label_kji: np.ndarray) -> tuple[str, ...]:
+    """The findings that a label map speaks of: "any" and the types that have voxels; () for an empty one."""
+    codes = segment_codes(label_kji)
+    return (ANY, *(code for code in codes if code != ANY)) if codes else ()

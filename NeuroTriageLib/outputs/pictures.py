@@ -79,13 +79,12 @@ class PictureMaker:
 
     def picture(self, k: int) -> Picture:
         """The picture of slice k in full resolution, with the lines of every ABC/2 measured in it."""
-        page = self.plane.show(self._window(k))
-        lines = tuple(line for item in self.result.abc2 if item.key_slice == k for line in self._lines(item))
-        return Picture(k, grey_png(page), self.plane.size_mm, self._heat(k), self._outlines(k), lines)
+        image = grey_png(self.page(k))
+        return Picture(k, image, self.plane.size_mm, self._heat(k), self._outlines(k), self.lines(k))
 
     def thumbnail(self, k: int) -> Picture:
         """A small picture of slice k for the overview."""
-        page = self.plane.show(self._window(k)).astype(np.float32)
+        page = self.page(k).astype(np.float32)
         step = max(int(np.ceil(max(page.shape) / THUMBNAIL_PIXELS)), 1)
         rows, columns = (n // step * step for n in page.shape)
         blocks = page[:rows, :columns].reshape(rows // step, step, columns // step, step)
@@ -93,19 +92,32 @@ class PictureMaker:
         image = grey_png(np.rint(blocks.mean(axis=(1, 3))).astype(np.uint8))
         return Picture(k, image, size_mm, "", self._outlines(k))
 
-    def _window(self, k: int) -> np.ndarray:
+    def page(self, k: int) -> np.ndarray:
+        """(rows, columns) uint8 of slice k on the page, in the brain window."""
         low = WINDOW_LEVEL_HU - WINDOW_WIDTH_HU / 2
         values = (self.result.volume.array_kji[k].astype(np.float32) - low) / WINDOW_WIDTH_HU
-        return np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)
+        return self.plane.show(np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8))
+
+    def heat_page(self, k: int) -> np.ndarray:
+        """(rows, columns) uint8 of slice k on the page: whole percents of probability, 0 without a reading."""
+        if self.reading is None:
+            return np.zeros(self.plane.shape_yx, np.uint8)
+        return percent(self.plane.show(self.reading.heatmap_kji[k]))
+
+    def label_page(self, k: int) -> np.ndarray:
+        """(rows, columns) uint8 of slice k on the page: the values of masks."""
+        return self.plane.show(self.label_kji[k])
+
+    def lines(self, k: int) -> tuple[tuple[str, float, float, float, float], ...]:
+        """The lines of every ABC/2 measured in slice k: letter, x1, y1, x2, y2 in page millimetres."""
+        return tuple(line for item in self.result.abc2 if item.key_slice == k for line in self._lines(item))
 
     def _heat(self, k: int) -> str:
-        if self.reading is None:
-            return ""
-        heat = percent(self.plane.show(self.reading.heatmap_kji[k]))
+        heat = self.heat_page(k)
         return palette_png(heat, heat_palette()) if (heat >= HEAT_FROM_PERCENT).any() else ""
 
     def _outlines(self, k: int) -> tuple[Outline, ...]:
-        page = self.plane.show(self.label_kji[k])
+        page = self.label_page(k)
         spacing = self.plane.spacing_x_mm, self.plane.spacing_y_mm
         return tuple(
             Outline(outline_path(page == mask.value, *spacing), mask.name, css_color(mask.entry.color_rgb))

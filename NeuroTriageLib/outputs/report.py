@@ -16,6 +16,7 @@ from ..core.codes import ANY, FINDING_CODES
 from ..core.errors import output_error
 from ..core.findings import ExamResult, Finding, Reading, Region
 from ..core.opinions import source_code
+from .key_slices import finding_names, key_slices
 from .pictures import HEAT_STOPS_RGB, Picture, PictureMaker, css_color
 from .shown_masks import shown_reading
 from .slice_chart import slice_chart, slice_scores
@@ -139,11 +140,11 @@ def headline(result: ExamResult) -> Headline:
     for finding in result.findings:
         by_status[finding.status].append(finding)
     unseen = by_status["could_not_look"]
-    gaps = f"Could not look for {_names(unseen)}: {unseen[0].reason}" if unseen else ""
+    gaps = f"Could not look for {finding_names(unseen)}: {unseen[0].reason}" if unseen else ""
     if by_status["found"]:
         types = [finding for finding in by_status["found"] if finding.code != ANY]
         total = next((finding for finding in by_status["found"] if finding.code == ANY), None)
-        named = _names(types) if types else "type undetermined"
+        named = finding_names(types) if types else "type undetermined"
         size = f"{millilitres(total.volume_ml)} mL in all" if total is not None and total.volume_ml else "not outlined"
         return Headline("found", "Intracranial hemorrhage found", f"{named}; {size}. {gaps}".strip())
     if by_status["not_found"]:
@@ -197,21 +198,12 @@ def millilitres(volume_ml: float | None) -> str:
     return f"{volume_ml:.1f}" if volume_ml >= 1 or volume_ml == 0 else f"{volume_ml:.2f}"
 
 
-def _names(findings: list[Finding]) -> str:
-    names = [FINDING_CODES[finding.code].name for finding in findings]
-    return ", ".join([*names[:1], *(name[0].lower() + name[1:] for name in names[1:])])
-
-
 def _key_pictures(result: ExamResult, reading: Reading | None, maker: PictureMaker) -> list[KeyPicture]:
     """The key slice of every type that was found; in a negative exam the slices that came closest."""
-    found = [finding for finding in result.findings if finding.status == "found" and finding.key_slice is not None]
-    shown = [finding for finding in found if finding.code != ANY] or found
-    if not shown:
-        return _closest_slices(reading, maker) if reading is not None and not found else []
-    by_slice: dict[int, list[Finding]] = {}
-    for finding in shown:
-        by_slice.setdefault(int(finding.key_slice or 0), []).append(finding)
-    return [KeyPicture(_names(findings), _mask_note(findings), maker.picture(k)) for k, findings in by_slice.items()]
+    shown = key_slices(result)
+    if shown or reading is None or any(finding.status == "found" for finding in result.findings):
+        return [KeyPicture(item.title, item.note, maker.picture(item.k)) for item in shown]
+    return _closest_slices(reading, maker)
 
 
 def _is_overruled(finding: Finding) -> bool:
@@ -219,11 +211,6 @@ def _is_overruled(finding: Finding) -> bool:
     if finding.status != "not_found" or finding.probability is None or finding.threshold is None:
         return False
     return finding.probability >= finding.threshold
-
-
-def _mask_note(findings: list[Finding]) -> str:
-    bare = [finding for finding in findings if not finding.components]
-    return f"No outline for {_names(bare)}: the slice with the highest score." if bare else ""
 
 
 def _closest_slices(reading: Reading, maker: PictureMaker) -> list[KeyPicture]:

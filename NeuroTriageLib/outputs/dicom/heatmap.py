@@ -1,0 +1,102 @@
+"""The heatmap in DICOM: a fractional segmentation, or a parametric map of the probability."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from highdicom import VOILUTTransformation
+from highdicom.pm import ParametricMap, RealWorldValueMapping
+from highdicom.seg import (
+    Segmentation,
+    SegmentAlgorithmTypeValues,
+    SegmentationFractionalTypeValues,
+    SegmentationTypeValues,
+    SegmentDescription,
+)
+from pydicom.dataset import Dataset
+from pydicom.uid import ExplicitVRLittleEndian, RLELossless
+
+from ...core.codes import ANY, FINDING_CODES
+from ...core.findings import Reading
+from ..heatmap import percent
+from .concepts import BRAIN, HEAD, MORPHOLOGICALLY_ABNORMAL, NO_UNITS, PROBABILITY, finding_concept
+from .exam import DicomExam
+from .frames import algorithm_sequence, frame_geometry
+
+HeatmapForm = Literal["fractional", "parametric", "none"]
+_FULL = 100  # stored values of the fractional form are whole percents, as in heatmap.nrrd
+
+
+def heatmap(exam: DicomExam, form: HeatmapForm = "fractional") -> Dataset | None:
+    """The heatmap in the form asked for; None without a reading, or when none is asked for."""
+    reading = exam.reading
+    if reading is None or form == "none":
+        return None
+    made = _parametric(exam, reading) if form == "parametric" else _fractional(exam, reading)
+    return exam.finish(made, "heatmap")
+
+
+def _parametric(exam: DicomExam, reading: Reading) -> Dataset:
+    """Floats without compression: the form that dcmqi, and with it Slicer, reads (16 bits and packed ones it does not)."""
+    mapping = RealWorldValueMapping(
+        lut_label="PROBABILITY",
+        lut_explanation="Probability of intracranial hemorrhage",
+        unit=NO_UNITS,
+        value_range=(0.0, 1.0),
+        slope=1.0,
+        intercept=0.0,
+        quantity_definition=PROBABILITY,
+    )
+    made = ParametricMap(
+        source_images=exam.slices,
+        pixel_array=_shares(reading),
+        contains_recognizable_visual_features=False,
+        real_world_value_mappings=[mapping],
+        voi_lut_transformations=[VOILUTTransformation(window_center=0.5, window_width=1.0)],
+        transfer_syntax_uid=ExplicitVRLittleEndian,
+        content_label="HEATMAP",
+        content_description=_description(reading),
+        **frame_geometry(exam.result.grid),
+        **exam.series("heatmap", variant="parametric"),
+    )
+    anatomy = Dataset()  # without it dcmqi 1.5 ends in a crash
+    anatomy.FrameLaterality, anatomy.AnatomicRegionSequence = "U", [HEAD]
+    made.SharedFunctionalGroupsSequence[0].FrameAnatomySequence = [anatomy]
+    return made
+
+
+def _fractional(exam: DicomExam, reading: Reading) -> Dataset:
+    segment = SegmentDescription(
+        segment_number=1,
+        segment_label=f"{FINDING_CODES[ANY].name}, probability",
+        segmented_property_category=MORPHOLOGICALLY_ABNORMAL,
+        segmented_property_type=finding_concept(ANY),
+        algorithm_type=SegmentAlgorithmTypeValues.AUTOMATIC,
+        algorithm_identification=algorithm_sequence(reading),
+        anatomic_regions=[BRAIN],
+    )
+    return Segmentation(
+        source_images=exam.slices,
+        pixel_array=_shares(reading)[..., None],
+        segmentation_type=SegmentationTypeValues.FRACTIONAL,
+        fractional_type=SegmentationFractionalTypeValues.PROBABILITY,
+        max_fractional_value=_FULL,
+        segment_descriptions=[segment],
+        omit_empty_frames=False,
+        transfer_syntax_uid=RLELossless,
+        content_label="HEATMAP",
+        content_description=_description(reading),
+        **frame_geometry(exam.result.grid),
+        **exam.series("heatmap", variant="fractional"),
+    )
+
+
+def _shares(reading: Reading) -> np.ndarray:
+    """(K, J, I) float32 0-1 in steps of one percent, as in heatmap.nrrd."""
+    return percent(reading.heatmap_kji).astype(np.float32) / _FULL
+
+
+def _description(reading: Reading) -> str:
+    """64 characters at most (LO)."""
+    return f"Probability of hemorrhage; {reading.heatmap_source or reading.system}"[:64]

@@ -1,0 +1,75 @@
+"""The masks as a DICOM segmentation, on the slices of the source series."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from highdicom.color import CIELabColor
+from highdicom.seg import Segmentation, SegmentAlgorithmTypeValues, SegmentationTypeValues, SegmentDescription
+from pydicom.dataset import Dataset
+from pydicom.uid import ExplicitVRLittleEndian, RLELossless
+
+from ...core.findings import Reading
+from ..shown_masks import ShownMask
+from .concepts import BRAIN, MORPHOLOGICALLY_ABNORMAL, finding_concept
+from .exam import DicomExam
+from .frames import algorithm_sequence, frame_geometry, is_evenly_spaced
+
+MaskForm = Literal["binary", "labelmap"]
+# BINARY has no compressed form that others read; one byte per voxel of a label map is packed without loss.
+_FORMS = {
+    "binary": (SegmentationTypeValues.BINARY, ExplicitVRLittleEndian),
+    "labelmap": (SegmentationTypeValues.LABELMAP, RLELossless),
+}
+
+
+def tracking_uid(exam: DicomExam, code: str) -> str:
+    """The UID under which segmentation and structured report speak of the same hemorrhage."""
+    return exam.uid("tracking", code)
+
+
+def segmentation(exam: DicomExam, form: MaskForm = "binary") -> Dataset | None:
+    """The segmentation; None without masks: an empty one would say that a place had been outlined.
+
+    Of evenly spaced stacks only the slices with a mask are stored. Of others every slice is: a reader then knows how
+    far apart they lie, and finds the same volume.
+    """
+    reading = exam.reading
+    if reading is None or not exam.masks:
+        return None
+    kind, transfer_syntax = _FORMS[form]
+    numbers = np.zeros(256, np.uint8)
+    for number, mask in enumerate(exam.masks, start=1):
+        numbers[mask.value] = number
+    return exam.finish(
+        Segmentation(
+            source_images=exam.slices,
+            pixel_array=numbers[exam.label_kji],
+            segmentation_type=kind,
+            segment_descriptions=[_segment(exam, reading, n, mask) for n, mask in enumerate(exam.masks, start=1)],
+            omit_empty_frames=is_evenly_spaced(exam.result.grid),
+            content_label="HEMORRHAGE",
+            content_description="Masks of intracranial hemorrhage. Research software",
+            transfer_syntax_uid=transfer_syntax,
+            **frame_geometry(exam.result.grid),
+            **exam.series("segmentation", variant=form),
+        ),
+        "segmentation",
+    )
+
+
+def _segment(exam: DicomExam, reading: Reading, number: int, mask: ShownMask) -> SegmentDescription:
+    red, green, blue = (255.0 * part for part in mask.entry.color_rgb)
+    return SegmentDescription(
+        segment_number=number,
+        segment_label=mask.name,
+        segmented_property_category=MORPHOLOGICALLY_ABNORMAL,
+        segmented_property_type=finding_concept(mask.entry.code),
+        algorithm_type=SegmentAlgorithmTypeValues.AUTOMATIC,
+        algorithm_identification=algorithm_sequence(reading, mask.entry.code),
+        tracking_uid=tracking_uid(exam, mask.entry.code),
+        tracking_id=f"NeuroTriage {mask.entry.code}",
+        anatomic_regions=[BRAIN],
+        display_color=CIELabColor.from_rgb(red, green, blue),
+    )

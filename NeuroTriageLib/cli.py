@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from . import __version__
+from .core.dicom_source import DicomSource
 from .core.errors import ConfigError, NeuroTriageError, OutputError, SeriesSelectionError
 from .core.findings import ExamResult
+from .core.study import Series
 
 NOTICE = "Research software, not for diagnosis."
 EXIT_CODES = "Exit codes: 0 done, 2 usage, 3 unreadable input, 4 no suitable series, 5 model, 1 anything else."
@@ -76,6 +78,16 @@ def _add_triage(commands: Any) -> None:
     )
     parser.add_argument("--force", action="store_true", help="replace results that are already in the output folder")
     parser.add_argument("--no-scene", action="store_true", help="do not write scene.mrb")
+    parser.add_argument("--dicom", action="store_true", help="write DICOM objects too (they name the patient)")
+    parser.add_argument(
+        "--dicom-masks", choices=("binary", "labelmap"), default="binary", help="form of the segmentation"
+    )
+    parser.add_argument(
+        "--dicom-heatmap",
+        choices=("fractional", "parametric", "none"),
+        default="fractional",
+        help="form of the heatmap: fractional segmentation, parametric map (large), or none",
+    )
     parser.set_defaults(run=_triage)
 
 
@@ -83,6 +95,7 @@ def _triage(options: argparse.Namespace) -> int:
     from .outputs.folder import check_output_folder, write_outputs
 
     check_output_folder(options.output, force=options.force)
+    dicom = _DicomWriter(options) if options.dicom else None
     from .catalog import load_system
     from .pipeline import triage
 
@@ -95,11 +108,19 @@ def _triage(options: argparse.Namespace) -> int:
         heatmap=options.heatmap,
         accept_unfamiliar=options.accept_unfamiliar,
     )
-    result = triage(options.input, system, study_uid=options.study, series=options.series, progress=bar)
+    on_series = None if dicom is None else dicom.read_source
+    result = triage(
+        options.input,
+        system,
+        study_uid=options.study,
+        series=options.series,
+        progress=bar,
+        on_series=on_series,
+    )
     bar("writing", 0.0)
     scene = _SceneWriter()
     write_scene = None if options.no_scene else scene
-    paths = write_outputs(result, options.output, force=options.force, write_scene=write_scene)
+    paths = write_outputs(result, options.output, force=options.force, write_scene=write_scene, write_dicom=dicom)
     bar.close()
     _print_findings(result)
     for path in paths:
@@ -125,6 +146,31 @@ class _SceneWriter:
             write_scene(result, path)
         except OutputError as error:
             self.error = error
+
+
+class _DicomWriter:
+    """Writes the DICOM objects; it learns whose exam it is while the source's files are there."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        try:
+            from .outputs.dicom.writer import DicomForms, write_dicom
+        except ImportError as error:
+            raise OutputError(
+                f"DICOM results need a package that is not installed ({error.name}).",
+                next_step="Install it with: pip install 'neurotriage[dicom]'",
+            ) from error
+        self._write = write_dicom
+        self._forms = DicomForms(options.dicom_masks, options.dicom_heatmap)
+        self._source: DicomSource | None = None
+
+    def read_source(self, series: Series) -> None:
+        from .io.dicom_source import read_dicom_source
+
+        self._source = read_dicom_source(series)
+
+    def __call__(self, result: ExamResult, folder: Path) -> None:
+        assert self._source is not None, "the pipeline shows every series that it reads"
+        self._write(result, folder, source=self._source, forms=self._forms)
 
 
 def _print_findings(result: ExamResult) -> None:

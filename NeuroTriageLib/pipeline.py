@@ -12,7 +12,7 @@ from .core.errors import ConfigError, SeriesSelectionError, UnfamiliarExam
 from .core.findings import ExamResult, Familiarity, Finding, QualityFlag, Reading, SeriesJudgement
 from .core.geometry import SliceGrid
 from .core.stage_clock import StageClock, no_progress
-from .core.study import Study
+from .core.study import Series, Study
 from .core.volume import Volume
 from .io.inputs import open_input, read_volume
 from .measurements.findings import could_not_look, measure
@@ -45,6 +45,7 @@ def triage(
     study_uid: str | None = None,
     series: str | None = None,
     progress: Progress = no_progress,
+    on_series: Callable[[Series], None] | None = None,
 ) -> ExamResult:
     """Read a study from disk and answer it.
 
@@ -53,6 +54,9 @@ def triage(
         system: a loaded system (catalog.load_system).
         study_uid: which study, when the input holds several that could be read.
         series: SeriesInstanceUID or a unique part of a description, to overrule the choice.
+        progress: hears how far it is.
+        on_series: given the chosen series before it is read, while its files are there (a zip is unpacked only until
+            this function returns); what it raises ends the run.
 
     Raises:
         InputError, DicomError, GeometryError: the input cannot be read.
@@ -65,6 +69,8 @@ def triage(
     with opened as studies:
         study, selection = choose_study(studies, study_uid=study_uid, series=series)
         assert selection.series is not None
+        if on_series is not None:
+            on_series(selection.series)
         with clock.stage("pixels"):
             volume, reading_flags = read_volume(selection.series)
     return triage_volume(

@@ -35,7 +35,7 @@ _UNDECODED = "\ufffd"
 def read_dicom_source(series: Series) -> DicomSource:
     """Read whose exam a series is. Its files must still be there (a zip is unpacked only while it is open).
 
-    Text is decoded as its SpecificCharacterSet says. Control characters go, and what is longer than DICOM allows is cut;
+    Text is decoded as its SpecificCharacterSet says. Control characters go, what is longer than DICOM allows is cut, and
     dates, times and codes that are impossible count as unknown.
 
     Raises:

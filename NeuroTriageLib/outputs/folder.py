@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from ..core.codes import CT_HEMORRHAGE_CODES
 from ..core.errors import OutputError, no_rights, output_error
 from ..core.findings import ExamResult
 from .findings_json import write_findings_json
@@ -23,8 +24,15 @@ HEATMAP_FILE = "heatmap.nrrd"
 REPORT_FILE = "report.html"
 SCENE_FILE = "scene.mrb"
 RESULT_FILES = (FINDINGS_FILE, MASKS_FILE, HEATMAP_FILE, REPORT_FILE, SCENE_FILE)
+DICOM_FILES = (
+    *("segmentation.dcm", "heatmap.dcm", "structured_report.dcm", "report.dcm"),
+    *(f"key_image_{number}.dcm" for number in range(1, len(CT_HEMORRHAGE_CODES) + 1)),  # one per type at most
+)
+_ALL_FILES = (*RESULT_FILES, *DICOM_FILES)
 
 SceneWriter = Callable[[ExamResult, Path], None]
+DicomWriter = Callable[[ExamResult, Path], None]
+"""Given the result and the folder, in which it writes files of DICOM_FILES."""
 
 
 def check_output_folder(out_dir: Path, *, force: bool) -> None:
@@ -53,21 +61,27 @@ def check_output_folder(out_dir: Path, *, force: bool) -> None:
 
 
 def write_outputs(
-    result: ExamResult, out_dir: Path, *, force: bool = False, write_scene: SceneWriter | None = None
+    result: ExamResult,
+    out_dir: Path,
+    *,
+    force: bool = False,
+    write_scene: SceneWriter | None = None,
+    write_dicom: DicomWriter | None = None,
 ) -> list[Path]:
     """Write every file of a result, and return where they are.
 
     They are written into a new folder beside out_dir (inside it, when it exists) and moved into place when all are
-    complete; after any failure everything is as it was. With force the five result files are replaced as a set (an
-    older scene does not stay beside newer findings); the user's other files in the folder stay. A result without a
-    reading has no masks, no heatmap and no scene, and that of a system that draws no masks has none of these: an empty
-    mask would say that nothing was found.
+    complete; after any failure everything is as it was. With force the result files are replaced as a set (an older
+    scene or DICOM object does not stay beside newer findings); the user's other files in the folder stay. A result
+    without a reading has no masks, no heatmap and no scene, and that of a system that draws no masks has none of these:
+    an empty mask would say that nothing was found.
 
     Args:
         result: what to write.
         out_dir: the folder; made, with its parents, when it is not there.
         force: replace results that are already there.
         write_scene: writes scene.mrb; None leaves it out. It may also write nothing.
+        write_dicom: writes the DICOM objects; None leaves them out.
 
     Raises:
         OutputError: something is there already, no rights, a full disk.
@@ -80,8 +94,8 @@ def write_outputs(
         target.parent.mkdir(parents=True, exist_ok=True)
         beside = target if target.exists() else target.parent
         partial = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=beside))
-        _write_files(result, partial, write_scene)
-        names = [name for name in RESULT_FILES if (partial / name).exists()]
+        _write_files(result, partial, write_scene, write_dicom)
+        names = [name for name in _ALL_FILES if (partial / name).exists()]
         if target.exists():
             _replace_results(partial, target)
         else:
@@ -99,7 +113,9 @@ def write_outputs(
     return [out_dir / name for name in names]
 
 
-def _write_files(result: ExamResult, folder: Path, write_scene: SceneWriter | None) -> None:
+def _write_files(
+    result: ExamResult, folder: Path, write_scene: SceneWriter | None, write_dicom: DicomWriter | None
+) -> None:
     write_findings_json(result, folder / FINDINGS_FILE)
     write_report(result, folder / REPORT_FILE)
     reading = shown_reading(result)
@@ -109,6 +125,8 @@ def _write_files(result: ExamResult, folder: Path, write_scene: SceneWriter | No
         write_heatmap(result, folder / HEATMAP_FILE)
         if write_scene is not None:
             write_scene(result, folder / SCENE_FILE)
+    if write_dicom is not None:
+        write_dicom(result, folder)
 
 
 def _replace_results(partial: Path, target: Path) -> None:
@@ -117,11 +135,11 @@ def _replace_results(partial: Path, target: Path) -> None:
     old.mkdir()
     moved_away, moved_in = [], []
     try:
-        for name in RESULT_FILES:
+        for name in _ALL_FILES:
             if os.path.lexists(target / name):
                 os.replace(target / name, old / name)
                 moved_away.append(name)
-        for name in RESULT_FILES:
+        for name in _ALL_FILES:
             if (partial / name).exists():
                 os.replace(partial / name, target / name)
                 moved_in.append(name)

@@ -11,7 +11,7 @@ from .report import LINE_COLORS, millilitres
 
 # Pixels, ours: two panels of this height side by side, bands of text above and below.
 PANEL_HEIGHT, BAND_HEIGHT, LINE_HEIGHT, GAP = 560, 58, 24, 6
-TITLE_SIZE, TEXT_SIZE, LETTER_SIZE = 20, 16, 18
+TITLE_SIZE, TEXT_SIZE, LETTER_SIZE, SMALLEST_SIZE = 20, 16, 18, 10
 OUTLINE_PIXELS = 2
 _INK, _SOFT, _LETTERS = (255, 255, 255), (170, 178, 188), (215, 221, 228)
 
@@ -33,7 +33,8 @@ def key_image(maker: PictureMaker, key: KeySlice, notice: str) -> np.ndarray:
         picture.paste(panel, (number * (panel.width + GAP), BAND_HEIGHT))
     draw = ImageDraw.Draw(picture)
     slices = maker.result.grid.shape_kji[0]
-    draw.text((GAP, 5), f"{key.title}: slice {key.k + 1} of {slices}", _INK, ImageFont.load_default(TITLE_SIZE))
+    title = f"{key.title}: slice {key.k + 1} of {slices}"
+    draw.text((GAP, 5), title, _INK, _fitting_font(draw, title, width - 2 * GAP))
     draw.text((GAP, 33), f"{notice} NeuroTriage, automatic.", _SOFT, ImageFont.load_default(TEXT_SIZE))
     for line, (color, words) in enumerate(legend):
         y = BAND_HEIGHT + PANEL_HEIGHT + 3 + line * LINE_HEIGHT
@@ -41,6 +42,14 @@ def key_image(maker: PictureMaker, key: KeySlice, notice: str) -> np.ndarray:
             draw.rectangle((GAP, y + 4, GAP + 12, y + 16), fill=color)
         draw.text((GAP + (20 if color is not None else 0), y), words, _INK, ImageFont.load_default(TEXT_SIZE))
     return np.asarray(picture)
+
+
+def _fitting_font(draw: ImageDraw.ImageDraw, words: str, width: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """The largest font up to TITLE_SIZE in which the words fit into a width; many types make a long title."""
+    for size in range(TITLE_SIZE, SMALLEST_SIZE, -1):
+        if draw.textlength(words, ImageFont.load_default(size)) <= width:
+            return ImageFont.load_default(size)
+    return ImageFont.load_default(SMALLEST_SIZE)
 
 
 def _panel(maker: PictureMaker, k: int, *, heat: bool) -> Image.Image:

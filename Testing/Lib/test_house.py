@@ -48,7 +48,7 @@ ALLOWED_PACKAGES: dict[str, set[str]] = {
     "preprocessing": {"SimpleITK", "torch"},
     "measurements": {"SimpleITK"},
     "evaluation": {"SimpleITK", "matplotlib"},
-    "outputs": {"SimpleITK", "jinja2", "pydicom"},
+    "outputs": {"SimpleITK", "jinja2", "pydicom", "highdicom", "PIL", "reportlab"},
     "simulation": {"SimpleITK", "pydicom", "torch"},
     "networks": {"torch"},
     "inference": {"torch"},
@@ -70,6 +70,7 @@ IMPORT_NAMES = {
     "pylibjpeg-openjpeg": "openjpeg",
     "pylibjpeg-rle": "rle",
     "python-gdcm": "gdcm",
+    "pillow": "PIL",
 }
 # pydicom loads these by itself.
 DECODERS = {"pyjpegls", "pylibjpeg", "pylibjpeg-openjpeg", "pylibjpeg-rle", "python-gdcm"}
@@ -265,8 +266,8 @@ def test_the_base_dependencies_are_what_the_library_imports():
     imported = {i.module.split(".")[0] for p in python_files(LIBRARY) for i in third_party(imports_of(p))}
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     base = {_requirement_name(line) for line in project["dependencies"]}
-    train = {_requirement_name(line) for line in project["optional-dependencies"]["train"]}
-    assert imported - {_import_name(name) for name in base | train} == set()
+    extras = {_requirement_name(line) for key in ("train", "dicom") for line in project["optional-dependencies"][key]}
+    assert imported - {_import_name(name) for name in base | extras} == set()
     assert {_import_name(name) for name in base - DECODERS} - imported == set()
 
 

@@ -115,7 +115,7 @@ class DicomExam:
             "device_serial_number": serial,
         }
 
-    def patient_and_study(self) -> dict[str, str]:
+    def patient_and_study(self) -> dict[str, Any]:
         """Keyword arguments for the constructors that take no source image."""
         first = self.slices[0]
         return {
@@ -139,7 +139,7 @@ class DicomExam:
         dataset.InstanceCreationTime = dataset.SeriesTime = time
         if "ContentDate" in dataset:
             dataset.ContentDate, dataset.ContentTime = date, time
-        if kind != "report":  # a structured report has no body part in its series
+        if kind not in ("report", "document"):  # their series have no body part (PS3.3, A.35.13 and A.45.1)
             dataset.BodyPartExamined = "HEAD"
         for sequence in dataset.get("DimensionOrganizationSequence", []):
             sequence.DimensionOrganizationUID = self.uid("dimensions", kind)

@@ -8,8 +8,8 @@ import numpy as np
 from highdicom import VOILUTTransformation
 from highdicom.pm import ParametricMap, RealWorldValueMapping
 from highdicom.seg import (
-    Segmentation,
     SegmentAlgorithmTypeValues,
+    Segmentation,
     SegmentationFractionalTypeValues,
     SegmentationTypeValues,
     SegmentDescription,
@@ -38,7 +38,7 @@ def heatmap(exam: DicomExam, form: HeatmapForm = "fractional") -> Dataset | None
 
 
 def _parametric(exam: DicomExam, reading: Reading) -> Dataset:
-    """Floats without compression: the form that dcmqi, and with it Slicer, reads (16 bits and packed ones it does not)."""
+    """Floats without compression: dcmqi, and with it Slicer, reads neither 16 bits nor packed ones."""
     mapping = RealWorldValueMapping(
         lut_label="PROBABILITY",
         lut_explanation="Probability of intracranial hemorrhage",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from highdicom.sr import (
     AlgorithmIdentification,
     CodedConcept,
@@ -56,7 +58,7 @@ def text_item(name: CodedConcept, text: str) -> TextContentItem:
 
 
 def _group(exam: DicomExam, finding: Finding, segments: Dataset | None, role: CodedConcept) -> Group:
-    shared = {
+    shared: dict[str, Any] = {
         "tracking_identifier": _tracking(exam, finding, role),
         "finding_type": concepts.finding_concept(finding.code),
         "finding_category": concepts.MORPHOLOGICALLY_ABNORMAL,

@@ -33,7 +33,7 @@ from .shown_masks import shown_reading
 MARGIN_MM, HEADER_MM, FOOTER_MM, PICTURE_MM = 16.0, 26.0, 16.0, 135.0
 TONES = {"found": "#a01810", "not_found": "#24455f", "could_not_look": "#6a4700"}
 MISSING_GLYPH = "?"
-UNPRINTABLE_NAME = "(the name has characters that this page cannot print: see the DICOM header)"
+UNPRINTABLE_NAME = "(name in other letters: see the DICOM header)"
 _REGULAR, _BOLD = "Vera", "VeraBd"  # come with reportlab; Western European letters
 
 

@@ -139,6 +139,10 @@ class DicomExam:
         dataset.InstanceCreationTime = dataset.SeriesTime = time
         if "ContentDate" in dataset:
             dataset.ContentDate, dataset.ContentTime = date, time
+        if "DateOfSecondaryCapture" in dataset:
+            dataset.DateOfSecondaryCapture, dataset.TimeOfSecondaryCapture = date, time
+        for equipment in dataset.get("ContributingEquipmentSequence", []):
+            equipment.ContributionDateTime = date + time
         if kind not in ("report", "document"):  # their series have no body part (PS3.3, A.35.13 and A.45.1)
             dataset.BodyPartExamined = "HEAD"
         for sequence in dataset.get("DimensionOrganizationSequence", []):

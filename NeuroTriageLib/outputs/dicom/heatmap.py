@@ -19,6 +19,7 @@ from pydicom.uid import ExplicitVRLittleEndian, RLELossless
 
 from ...core.codes import ANY, FINDING_CODES
 from ...core.findings import Reading
+from ...core.geometry import SliceGrid
 from ..heatmap import percent
 from .concepts import BRAIN, HEAD, MORPHOLOGICALLY_ABNORMAL, NO_UNITS, PROBABILITY, finding_concept
 from .exam import DicomExam
@@ -63,7 +64,23 @@ def _parametric(exam: DicomExam, reading: Reading) -> Dataset:
     anatomy = Dataset()  # without it dcmqi 1.5 ends in a crash
     anatomy.FrameLaterality, anatomy.AnatomicRegionSequence = "U", [HEAD]
     made.SharedFunctionalGroupsSequence[0].FrameAnatomySequence = [anatomy]
+    _put_in_ascending_order(made, exam.result.grid)
     return made
+
+
+def _put_in_ascending_order(made: Dataset, grid: SliceGrid) -> None:
+    """Store the frames along the slices' normal: dcmqi 1.5 takes that order for granted, and would show others flipped.
+
+    highdicom stores them the other way round.
+    """
+    groups = list(made.PerFrameFunctionalGroupsSequence)
+    heights = [np.array(g.PlanePositionSequence[0].ImagePositionPatient, float) @ grid.normal for g in groups]
+    order = np.argsort(heights, kind="stable")
+    frames = np.frombuffer(made.FloatPixelData, "<f4").reshape(grid.shape_kji)
+    made.FloatPixelData = frames[order].tobytes()
+    for index, number in enumerate(order, start=1):
+        groups[number].FrameContentSequence[0].DimensionIndexValues = [index]
+    made.PerFrameFunctionalGroupsSequence = [groups[number] for number in order]
 
 
 def _fractional(exam: DicomExam, reading: Reading) -> Dataset:

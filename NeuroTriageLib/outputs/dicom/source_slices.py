@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import deepcopy
 
 from pydicom.dataset import Dataset
 from pydicom.uid import CTImageStorage
@@ -75,9 +76,8 @@ def put_references(dataset: Dataset, volume: Volume, source: DicomSource) -> Non
 
 
 def _reference(template: Dataset, sop_class_uid: str, sop_instance_uid: str, frame: int) -> Dataset:
-    """A copy of a reference with other UIDs; highdicom lets lists share their items."""
-    item = Dataset()
-    item.update(template)
+    """A copy of a reference with other UIDs; highdicom lets lists share their items, and items their elements."""
+    item = deepcopy(template)
     item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = sop_class_uid, sop_instance_uid
     if frame:
         item.ReferencedFrameNumber = frame

@@ -35,8 +35,8 @@ _UNDECODED = "\ufffd"
 def read_dicom_source(series: Series) -> DicomSource:
     """Read whose exam a series is. Its files must still be there (a zip is unpacked only while it is open).
 
-    Text is decoded as its SpecificCharacterSet says. Control characters go, what is longer than DICOM allows is cut, and
-    dates, times and codes that are impossible count as unknown.
+    Text is decoded as its SpecificCharacterSet says. Control characters go, what is longer than DICOM allows is cut,
+    and dates, times and codes that are impossible count as unknown.
 
     Raises:
         ConfigError: no DICOM series: it does not say which patient and study it belongs to.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from pydicom.sr.codedict import codes
 
 from NeuroTriageLib.core.codes import ANY, CT_HEMORRHAGE_CODES, FINDING_CODES
 from NeuroTriageLib.core.opinions import SDH_OR_EDH
@@ -26,6 +27,32 @@ def test_every_type_and_any_has_an_entry():
 @pytest.mark.parametrize("code", FINDING_CODES)
 def test_the_snomed_code_is_the_concepts_own(code):
     assert FINDING_CODES[code].snomed_type[0] == SNOMED[code]
+
+
+@pytest.mark.parametrize("code", FINDING_CODES)
+def test_the_snomed_code_has_a_right_check_digit(code):
+    value = FINDING_CODES[code].snomed_type[0]
+    assert verhoeff(value) == 0
+    assert verhoeff(value[:-1] + str((int(value[-1]) + 1) % 10)) != 0
+
+
+def verhoeff(digits: str) -> int:
+    """0 for a right SNOMED CT identifier (Verhoeff 1969: permutations, then products in the dihedral group of ten)."""
+    first = (1, 5, 7, 6, 2, 8, 3, 0, 9, 4)
+    check = 0
+    for place, character in enumerate(reversed(digits)):
+        digit = int(character)
+        for _ in range(place % 8):
+            digit = first[digit]
+        turned = check >= 5
+        turn = -(digit % 5) if turned else digit % 5
+        check = (check % 5 + turn) % 5 + (5 if turned != (digit >= 5) else 0)
+    return check
+
+
+def test_pydicoms_dictionary_knows_the_combined_finding():
+    assert codes.SCT.IntracranialHemorrhage.value == SNOMED[ANY]
+    assert codes.SCT.IntracranialHemorrhage.meaning.startswith(FINDING_CODES[ANY].snomed_type[1])
 
 
 @pytest.mark.parametrize("code", FINDING_CODES)

@@ -174,3 +174,16 @@ def test_a_link_to_a_folder_is_followed(tmp_path):
     write_outputs(EXAM, tmp_path / "out")
     assert sorted(os.listdir(tmp_path / "elsewhere")) == sorted(FOUR)
     assert (tmp_path / "out").is_symlink()
+
+
+def write_dicom(result, folder):
+    (folder / "structured_report.dcm").write_bytes(b"report")
+    (folder / "key_image_2.dcm").write_bytes(b"picture")
+
+
+def test_dicom_objects_are_replaced_as_a_set_and_other_dicom_files_stay(tmp_path):
+    paths = write_outputs(EXAM, tmp_path / "out", write_dicom=write_dicom)
+    assert [path.name for path in paths] == [*FOUR, "structured_report.dcm", "key_image_2.dcm"]
+    (tmp_path / "out" / "IM0001.dcm").write_bytes(b"mine")
+    write_outputs(EXAM, tmp_path / "out", force=True)
+    assert sorted(os.listdir(tmp_path / "out")) == sorted([*FOUR, "IM0001.dcm"])

@@ -13,6 +13,8 @@ COPIED_KEYWORDS = {
     **{"AccessionNumber": "SH", "ReferringPhysicianName": "PN"},
     # Frame of Reference (C.7.4.1)
     "PositionReferenceIndicator": "LO",
+    # General Image (C.7.6.1.1.5): what was once compressed with loss must say so for ever
+    **{"LossyImageCompression": "CS", "LossyImageCompressionRatio": "DS", "LossyImageCompressionMethod": "CS"},
 }
 """Keyword -> value representation of all that a result takes over from its source, besides UIDs.
 

@@ -24,6 +24,7 @@ _POSSIBLE = {
     "TM": re.compile(r"([01]\d|2[0-3])([0-5]\d([0-5]\d(\.\d{1,6})?)?)?"),
     "AS": re.compile(r"\d{3}[DWMY]"),
     "CS": re.compile(r"[A-Z0-9_ ]{1,16}"),
+    "DS": re.compile(r"\d{1,10}(\.\d{1,5})?"),
 }
 _UID = re.compile(r"[0-9][0-9.]{0,63}")
 # What a PACS files a result by: shortened or with characters left out it could be another patient's.
@@ -76,7 +77,9 @@ def _tags() -> list[Any]:
 def _text_of(dataset: Dataset, keyword: str) -> str:
     """The clean text of an attribute, "" when there is none or an impossible one."""
     kind = COPIED_KEYWORDS[keyword]
-    value = _first_value(dataset, keyword)
+    value = _value(dataset, keyword)
+    if keyword.startswith("LossyImageCompression"):
+        value = value.split("\\")[0]  # compressed several times: the first time stands for all
     clean = one_line(value).replace("\\", "")
     if keyword in _FILED_BY:
         if clean != value or len(clean) > _MAX_LENGTH[kind] or _UNDECODED in clean:
@@ -94,7 +97,7 @@ def _text_of(dataset: Dataset, keyword: str) -> str:
     return clean[: _MAX_LENGTH[kind]].strip()
 
 
-def _first_value(dataset: Dataset, keyword: str) -> str:
+def _value(dataset: Dataset, keyword: str) -> str:
     """The decoded value without padding; several values where DICOM knows one are joined as they were written."""
     value = dataset.get(keyword)
     if value is None:
@@ -113,7 +116,7 @@ def _person_name(text: str) -> str:
 
 
 def _text_of_uid(dataset: Dataset, keyword: str, *, needed: bool = True) -> str:
-    value = _first_value(dataset, keyword)
+    value = _value(dataset, keyword)
     return _checked_uid(value, keyword) if value or needed else ""
 
 

@@ -33,6 +33,8 @@ def key_images(exam: DicomExam) -> list[Dataset]:
         )
         image.copy_patient_and_study_information(exam.slices[0])
         image.ImageType = ["DERIVED", "SECONDARY"]
+        for keyword in (name for name in exam.source.header if name.startswith("LossyImageCompression")):
+            setattr(image, keyword, exam.source.header[keyword])
         image.DerivationDescription = f"{key.title}: slice with outlines and heatmap, made by a program"
         image.ImageComments = NOTICE
         image.BurnedInAnnotation = "NO"  # that is about the patient's identity (PS3.3, C.7.6.1); the words name nobody

@@ -127,6 +127,13 @@ def test_a_nifti_file_is_one_clear_error(tmp_path):
         read_dicom_source(replace(series, file_format="nifti"))
 
 
+def test_lossy_compression_is_kept(tmp_path):
+    lossy = {"LossyImageCompressionRatio": [12.5, 3.0], "LossyImageCompressionMethod": ["ISO_10918_1", "ISO_15444_1"]}
+    header = read(tmp_path, every(LossyImageCompression="01", **lossy)).header
+    kept = [header[key] for key in ("LossyImageCompression", *lossy)]
+    assert kept == ["01", "12.5", "ISO_10918_1"]
+
+
 def test_the_source_shows_no_patient_when_it_is_printed(tmp_path):
     assert "Doe" not in repr(read(tmp_path))
 

@@ -24,6 +24,10 @@ EXAM = build_exam(ExamSettings(blood=IPH_AND_SDH, tilt_deg=12))
 SCRIPT = "<script>alert(1)</script><img src=x onerror=y>^Jäne"
 HOSTILE = replace(SOURCE, header={**SOURCE.header, "PatientName": SCRIPT, "StudyDescription": "<b>&amp;王"})
 
+# Nothing about the patient, and images that were compressed with loss.
+LOSSY_HEADER = {"LossyImageCompression": "01", "LossyImageCompressionRatio": "8.5"}
+LOSSY = replace(SOURCE, header={**LOSSY_HEADER, "LossyImageCompressionMethod": "ISO_10918_1"})
+
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
@@ -66,19 +70,26 @@ def test_another_form_of_the_masks_is_another_object(written, tmp_path):
 
 
 @pytest.mark.skipif(not HAS_DCIODVFY, reason="dciodvfy (dicom3tools) is not installed")
-@pytest.mark.parametrize("kind", ["found", "negative", "unreadable", "consensus", "hostile", "without patient"])
+@pytest.mark.parametrize("kind", ["found", "negative", "unreadable", "consensus", "hostile", "lossy"])
 def test_dciodvfy_finds_no_errors(kind, tmp_path):
     exam = {
         "negative": build_exam(ExamSettings()),
         "unreadable": build_unreadable_exam(),
         "consensus": build_weighed_exam(),
     }.get(kind, EXAM)
-    source = {"hostile": HOSTILE, "without patient": replace(SOURCE, header={})}.get(kind, SOURCE)
+    source = {"hostile": HOSTILE, "lossy": LOSSY}.get(kind, SOURCE)
     for name in objects(exam, tmp_path, source=source):
         assert errors_of(tmp_path / name) == [], name
     objects(exam, tmp_path, source=source, forms=DicomForms(heatmap="parametric"))
     if (tmp_path / "heatmap.dcm").exists():
         assert errors_of(tmp_path / "heatmap.dcm") == []
+
+
+def test_what_comes_from_lossy_images_says_so_and_missing_patient_data_stays_empty(tmp_path):
+    made = objects(EXAM, tmp_path, source=LOSSY)
+    for name in ("segmentation.dcm", "heatmap.dcm", "key_image_1.dcm"):
+        assert (made[name].LossyImageCompression, made[name].LossyImageCompressionRatio) == ("01", 8.5)
+    assert all(item.PatientName == "" and not item.PatientID for item in made.values())
 
 
 def test_frames_of_multi_frame_sources_are_referred_to_by_object_and_number(tmp_path):

@@ -22,7 +22,7 @@ from .hemorrhage_intraventricular import add_ivh
 from .hemorrhage_parenchymal import add_contusions, add_iph
 from .hemorrhage_subarachnoid import add_sah
 from .image_physics import finish_image
-from .mass_effect import midline_shift
+from .midline import midline_shift
 from .mimics import add_mimics
 from .settings import HeadCtSettings
 from .stack import Pose, Stack, draw_pose, draw_stack, draw_tilt
@@ -182,7 +182,7 @@ def _truth(canvas: HeadCanvas, stack: Stack, label: np.ndarray, settings: HeadCt
 
 def _places(canvas: HeadCanvas, acquired: Acquired, pose: Pose, stack: Stack) -> dict[str, Any]:
     """Midline shift, and where lesions, mimics and changes lie in the deformed head, in LPS millimetres."""
-    out = midline_shift(canvas, acquired.deformation, pose, stack)
+    out = midline_shift(canvas.anatomy, acquired.deformation, pose, stack)
     out["lesions"] = []
     for lesion in canvas.truth["lesions"]:
         center = lesion["center_kji"]

@@ -1,27 +1,22 @@
-"""How the head is deformed: elastic warp, swellings, shifts, wider ventricles; and the midline shift that results."""
+"""How the head is deformed: elastic warp, swellings, shifts, wider ventricles."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any
+from typing import Literal
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
-from .anatomy import DISTANCE_STEP_MM, Anatomy
+from .anatomy import DISTANCE_STEP_MM
 from .canvas import SHIFT_RAMP_MM, HeadCanvas
-from .stack import Pose, Stack
-from .tissue import Tissue
 
 WARP_NODE_MM = 28.0
 NODE_MM = 4.0
 PRESSED_MM = 25.0  # how far from a swelling the tissue is pressed together (ours)
 STIFF_MM = 16.0  # the effect of a swelling grows from nothing at the inner table to all of it at this depth (ours)
 VENTRICLE_REACH_MM = 14.0  # how far from the ventricles' wall the tissue makes room for it (ours)
-STRAY_MM = 3.5  # a point of an undeformed head's midline lies no further from the others (ours)
-LEVEL_MM = 14.0  # the midline is measured in steps of this along the falx, each the mean of its points (ours)
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,9 +33,12 @@ class Deformation:
     masses: torch.Tensor
     shape: tuple[int, int, int]
 
-    def moved(self, points_kji: np.ndarray, *, masses_only: bool = False) -> np.ndarray:
-        """(N, 3) where material points of the map (k, j, i) end up. The inverse is found by iteration."""
-        field = self.masses if masses_only else self.total
+    def moved(self, points_kji: np.ndarray, part: Literal["total", "masses", "warp"] = "total") -> np.ndarray:
+        """(N, 3) where material points of the map (k, j, i) end up. The inverse is found by iteration.
+
+        part: "masses" leaves out the warp, "warp" all mass effect: what the skull does.
+        """
+        field = {"total": self.total, "masses": self.masses, "warp": self.total - self.masses}[part]
         size = np.array(self.shape[::-1]) - 1.0
         start = torch.from_numpy((points_kji[:, ::-1] / size * 2.0 - 1.0).astype(np.float32)).to(field.device)
         place = start
@@ -97,75 +95,3 @@ def _ventricle_field(canvas: HeadCanvas, index: list[torch.Tensor], axes: list[t
 
 def _column(vector: np.ndarray, like: torch.Tensor) -> torch.Tensor:
     return torch.tensor(vector, dtype=torch.float32, device=like.device)[:, None, None, None]
-
-
-def midline_shift(canvas: HeadCanvas, deformation: Deformation, pose: Pose, stack: Stack) -> dict[str, Any]:
-    """The true midline shift: the greatest distance of the septum or third ventricle from the plane of the falx.
-
-    The plane is fitted to the falx's attachments at the inner table; the distance is the mean over LEVEL_MM of the
-    midline. JSON-able: midline_shift_mm, midline_shift_side ("left" or "right", where the midline went),
-    midline_shift_at_lps_mm, midline_shift_by_masses_mm (what swellings and shifts moved that place across the plane;
-    the rest is the head's own asymmetry and the warp), and whether the place lies within the stack.
-    """
-    midline, attachments = _midline_points(canvas.anatomy)
-    if len(midline) < 3 or len(attachments) < 20:
-        return {}
-    ends = pose.to_lps(deformation.moved(attachments)[:, ::-1])
-    middle = np.median(ends, axis=0)
-    normal = np.linalg.svd(ends - middle, full_matrices=False)[2][2]
-    normal = normal * np.sign(normal[0] or 1.0)
-    at = pose.to_lps(deformation.moved(midline)[:, ::-1])
-    distances = (at - np.mean(ends, axis=0)) @ normal
-    means = [float(distances[np.linalg.norm(midline - p, axis=1) <= LEVEL_MM / 2].mean()) for p in midline]
-    worst = int(np.argmax(np.abs(means)))
-    before = pose.to_lps(midline[worst : worst + 1, ::-1])[0]
-    pushed = pose.to_lps(deformation.moved(midline[worst : worst + 1], masses_only=True)[:, ::-1])[0]
-    height = float((at[worst] - stack.grid.origins_lps_mm[0]) @ stack.grid.normal)
-    top = float((stack.grid.origins_lps_mm[-1] - stack.grid.origins_lps_mm[0]) @ stack.grid.normal)
-    return {
-        "midline_shift_mm": round(abs(means[worst]), 2),
-        "midline_shift_side": "left" if means[worst] > 0 else "right",
-        "midline_shift_at_lps_mm": [round(float(v), 2) for v in at[worst]],
-        "midline_shift_by_masses_mm": round(float((pushed - before) @ normal), 2),
-        "midline_shift_in_stack": bool(-2.0 <= height <= top + 2.0),
-    }
-
-
-@lru_cache(maxsize=24)
-def _midline_points(anatomy: Anatomy) -> tuple[np.ndarray, np.ndarray]:
-    """(N, 3) points of the septum and third ventricle, and (M, 3) of the falx's attachments, in map voxels k, j, i."""
-    ventricle = np.argwhere((anatomy.tissue == Tissue.VENTRICLE) & (anatomy.ventricle_distance == 0))
-    points = np.concatenate([_septum(ventricle, anatomy), _third_ventricle(anatomy)])
-    # Where one horn faces another part of the ventricles, half-way between them is no midline.
-    if len(points):
-        points = points[np.abs(points[:, 2] - np.median(points[:, 2])) < STRAY_MM]
-    falx = anatomy.points["falx"].astype(int)
-    depth_mm = anatomy.depth[tuple(falx.T)] * DISTANCE_STEP_MM
-    return points, falx[depth_mm < 5.0].astype(np.float64)
-
-
-def _septum(ventricle: np.ndarray, anatomy: Anatomy) -> np.ndarray:
-    """Half-way between the walls of the two frontal horns and bodies, wherever they face each other closely."""
-    side = anatomy.side[tuple(ventricle.T)]
-    middle = anatomy.brain_center_kji[2]
-    walls = {}
-    for sign in (1, -1):
-        part = ventricle[(side == sign) & (np.abs(ventricle[:, 2] - middle) < 25)]
-        best = np.full(anatomy.shape_kji[:2], np.inf)
-        np.minimum.at(best, (part[:, 0], part[:, 1]), sign * part[:, 2].astype(float))
-        walls[sign] = sign * best
-    gap = walls[1] - walls[-1]
-    close = np.isfinite(gap) & (gap > 0) & (gap < 8.0)
-    k, j = np.nonzero(close)
-    points = np.stack([k, j, (walls[1][close] + walls[-1][close]) / 2.0], -1)
-    return points[:: max(1, len(points) // 150)]
-
-
-def _third_ventricle(anatomy: Anatomy) -> np.ndarray:
-    """The middle of each of its rows."""
-    voxels = anatomy.points["third_ventricle"].astype(np.float64)
-    rows: dict[tuple[float, float], list[tuple[float, float, float]]] = {}
-    for k, j, i in voxels:
-        rows.setdefault((k // 2, j // 2), []).append((k, j, i))
-    points = np.array([np.mean(row, axis=0) for row in rows.values()]).reshape(-1, 3)
-    return points[:: max(1, len(points) // 80)]

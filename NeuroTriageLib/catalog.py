@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -136,6 +137,8 @@ _SYSTEMS = {
 }
 
 CONSENSUS = "consensus"
+RUNTIME_PACKAGES = ("torch", "safetensors")
+"""Python packages that a system needs beyond those that Slicer ships (NeuroTriage/Resources/requirements.txt)."""
 LONE_SYSTEM = "kuo2019"
 """Reads when no pack of the consensus is installed: the one that finds, types and outlines."""
 
@@ -241,6 +244,23 @@ def describe() -> dict[str, Any]:
             for entry in systems()
         ],
     }
+
+
+def describe_computer() -> dict[str, Any]:
+    """What systems can run on here, as plain values for JSON: missing packages, devices by name; imports torch.
+
+    "devices" maps "cpu" and, where there is one, "cuda" to the device's name.
+    """
+    missing = [name for name in RUNTIME_PACKAGES if find_spec(name) is None]
+    if missing:
+        return {"missing_packages": missing, "devices": {}}
+    from .inference.device import choose_device
+
+    devices = {"cpu": "CPU"}
+    best = choose_device("auto").name
+    if best != "cpu":
+        devices["cuda"] = best.removeprefix("cuda: ")
+    return {"missing_packages": [], "devices": devices}
 
 
 def describe_pack(path: Path | str) -> dict[str, Any]:

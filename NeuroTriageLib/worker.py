@@ -4,10 +4,14 @@ Requests (stdin), one JSON object per line:
     {"id": 1, "command": "triage", "volume": FOLDER, "result": FOLDER,
      "system": null, "device": "auto", "model": null, "heatmap": null, "accept_unfamiliar": false}
     A system of null is the default one (catalog.default_system); the last two are the consensus's.
-    {"id": 2, "command": "report", "exam": FOLDER, "path": FILE}      the HTML page of an exam, edited or not
+    {"id": 2, "command": "describe"}                       systems, packs, missing packages, devices
+    {"id": 3, "command": "inspect", "paths": [PATH, ...]}  series of the studies on disk and which one would be read
+    {"id": 4, "command": "load", "paths": [PATH, ...], "series": UID, "volume": FOLDER}  one series, pixels included
+    {"id": 5, "command": "report", "exam": FOLDER, "path": FILE}  the HTML page of an exam, edited or not
     {"command": "cancel"}      the run in progress ends at its next step
     {"command": "quit"}        or the end of stdin
-Events (stdout): ready, progress, result, report, cancelled, error. FOLDERs are exchange folders (core/exchange.py).
+Events (stdout): ready, progress, result, described, inspected, loaded, report, cancelled, error. FOLDERs are exchange
+folders (core/exchange.py); that of a result also holds what a scene keeps of it (core/exam_bundle.py).
 A loaded system is kept, so the second exam starts at once.
 """
 
@@ -70,12 +74,16 @@ class Worker:
     def _answer(self, request: dict[str, Any]) -> None:
         run = request.get("id")
         try:
-            if request["command"] == "triage":
-                self._triage(request)
-            elif request["command"] == "report":
-                self._report(request)
-            else:
+            commands = {
+                "triage": self._triage,
+                "describe": self._describe,
+                "inspect": self._inspect,
+                "load": self._load,
+                "report": self._report,
+            }
+            if request["command"] not in commands:
                 raise ConfigError(f'The worker does not know the command "{request["command"]}".')
+            commands[request["command"]](request)
         except Cancelled:
             self._emit(event="cancelled", id=run)
         except NeuroTriageError as error:
@@ -87,6 +95,7 @@ class Worker:
             self._emit_error(run, what, "", "Please report it with the steps that led here.", 1)
 
     def _triage(self, request: dict[str, Any]) -> None:
+        from .core.exam_bundle import write_bundle
         from .core.exchange import load_volume, save_exam
         from .core.stage_clock import StageClock
         from .pipeline import ExamContext, triage_volume
@@ -96,8 +105,28 @@ class Worker:
             system = self._system(request)
         volume = load_volume(Path(request["volume"]))
         result = triage_volume(volume, system, context=ExamContext(volume.source or "scene"), clock=clock)
-        save_exam(result, Path(request["result"]))
+        with clock.stage("writing"):
+            save_exam(result, Path(request["result"]))
+            write_bundle(Path(request["result"]))
         self._emit(event="result", id=request["id"], result=request["result"])
+
+    def _describe(self, request: dict[str, Any]) -> None:
+        from .catalog import describe, describe_computer
+
+        self._emit(event="described", id=request["id"], **describe(), computer=describe_computer())
+
+    def _inspect(self, request: dict[str, Any]) -> None:
+        from .pipeline import inspect_studies
+
+        self._emit(event="inspected", id=request["id"], studies=inspect_studies(request["paths"]))
+
+    def _load(self, request: dict[str, Any]) -> None:
+        from .core.exchange import save_volume
+        from .pipeline import load_series
+
+        volume, description = load_series(request["paths"], request["series"])
+        save_volume(volume, Path(request["volume"]))
+        self._emit(event="loaded", id=request["id"], volume=request["volume"], description=description)
 
     def _report(self, request: dict[str, Any]) -> None:
         from .core.exchange import load_exam

@@ -26,6 +26,7 @@ from .findings import (
     SeriesJudgement,
 )
 from .geometry import SliceGrid
+from .heat_percent import from_percent, to_percent
 from .sign_off import Difference, Review
 from .volume import Volume
 from .voxel_probabilities import VoxelProbabilities
@@ -48,7 +49,8 @@ def load_volume(folder: Path) -> Volume:
 def save_exam(result: ExamResult, folder: Path) -> None:
     """Write a whole exam, images included, as an exchange folder (created if needed).
 
-    Of readings beyond the first the masks and heatmaps stay behind: only those of the answer are shown.
+    Of readings beyond the first the masks stay behind, and their heatmaps are rounded to whole percents: they are
+    only looked at.
     """
     document, arrays = exam_to_plain(result)
     document["volume"] = _volume_to_json(result.volume)
@@ -58,7 +60,7 @@ def save_exam(result: ExamResult, folder: Path) -> None:
 def load_exam(folder: Path, volume: Volume | None = None) -> ExamResult:
     """Read what save_exam wrote. Raises InputError when it is not there or damaged.
 
-    Readings beyond the first come back with an empty mask and heatmap of one voxel, which say nothing.
+    Readings beyond the first come back with an empty mask of one voxel, which says nothing.
 
     Args:
         folder: exchange folder.
@@ -75,6 +77,8 @@ def exam_to_plain(result: ExamResult) -> tuple[dict[str, Any], dict[str, np.ndar
     for number, reading in enumerate(result.readings):
         if number == 0:
             arrays |= {"label": reading.label_kji, "heatmap": reading.heatmap_kji}
+        elif reading.heatmap_kji.shape == result.grid.shape_kji:
+            arrays[f"heat_percent_{number}"] = to_percent(reading.heatmap_kji)
         values = {f.name: getattr(reading, f.name) for f in dataclasses.fields(reading)}
         del values["label_kji"], values["heatmap_kji"], values["deliberation"]
         values["voxel_probabilities"] = None
@@ -109,7 +113,8 @@ def exam_from_plain(document: dict[str, Any], arrays: dict[str, np.ndarray], vol
         values["slice_probability"] = {code: np.asarray(p) for code, p in values["slice_probability"].items()}
         values["regions"] = tuple(Region(**_tuples(region)) for region in values["regions"])
         label = arrays["label"] if number == 0 else np.zeros((1, 1, 1), np.uint8)
-        heatmap = arrays["heatmap"] if number == 0 else np.zeros((1, 1, 1), np.float16)
+        percent = arrays.get(f"heat_percent_{number}", np.zeros((1, 1, 1), np.uint8))
+        heatmap = arrays["heatmap"] if number == 0 else from_percent(percent)
         if values["voxel_probabilities"] is not None:
             values["voxel_probabilities"] = voxels_from_plain(values["voxel_probabilities"], arrays)
         readings.append(Reading(label_kji=label, heatmap_kji=heatmap, **values))

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from NeuroTriageLib import catalog
-from NeuroTriageLib.core.exchange import load_exam, save_volume
+from NeuroTriageLib.core.exchange import load_exam, load_volume, save_volume
 from NeuroTriageLib.core.findings import ModelIdentity, Reading
 from NeuroTriageLib.core.geometry import SliceGrid
+from NeuroTriageLib.core.resources import sample_data_folder
 from NeuroTriageLib.core.volume import Volume
 from NeuroTriageLib.simulation.phantom import phantom_head_ct
 from NeuroTriageLib.worker import Worker
@@ -66,7 +67,7 @@ class Conversation:
         self._to_worker.write(line + "\n")
 
     def wait_for(self, name: str, run: int | None = None) -> dict:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             for event in self._events.list():
                 if event["event"] == name and (run is None or event["id"] == run):
@@ -173,3 +174,28 @@ def test_an_image_that_is_no_head_is_refused_as_not_looked_at(conversation, tmp_
         id=1, command="triage", volume=str(tmp_path / "water"), result=str(tmp_path / "r"), system="kuo2019"
     )
     assert conversation.wait_for("error", 1)["exit_code"] == 4
+
+
+def sample_dicom() -> str:
+    return str(sample_data_folder() / "HeadCtSample" / "dicom")
+
+
+def test_describe_names_systems_packs_and_devices(conversation):
+    conversation.say(id="d", command="describe")
+    told = conversation.wait_for("described", "d")
+    assert {entry["name"] for entry in told["systems"]} >= {"kuo2019", "consensus"}
+    assert told["computer"]["missing_packages"] == [] and "cpu" in told["computer"]["devices"]
+
+
+def test_a_study_is_inspected_without_its_pixels_and_a_series_loaded_at_its_place(conversation, tmp_path):
+    conversation.say(id="i", command="inspect", paths=[sample_dicom()])
+    (study,) = conversation.wait_for("inspected", "i")["studies"]
+    (series,) = study["series"]
+    assert series["chosen"] and series["reasons"] and len(series["files"]) == 40 and series["kernel"]
+    uid = series["series_instance_uid"]
+    conversation.say(id="l", command="load", paths=series["files"], series=uid, volume=str(tmp_path / "v"))
+    conversation.wait_for("loaded", "l")
+    volume = load_volume(tmp_path / "v")
+    assert volume.series_instance_uid == uid and volume.grid.shape_kji == (40, 512, 512)
+    conversation.say(id="n", command="load", paths=series["files"], series="1.2.9", volume=str(tmp_path / "w"))
+    assert "No series in the input has this UID" in conversation.wait_for("error", "n")["what"]

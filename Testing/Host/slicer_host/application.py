@@ -22,18 +22,43 @@ from . import pythonqt
 
 
 class HostApplication:
-    """slicer.app, as far as the module and slicer.util ask for it."""
+    """slicer.app, as far as the module and slicer.util ask for it; there is no main window."""
 
     def __init__(self, qt: types.ModuleType, logic: slicer.vtkSlicerApplicationLogic, folder: Path) -> None:
+        self._at_startup: list = []
         self.applicationVersion, self.majorVersion, self.minorVersion = "5.12.4", 5, 12
         self.temporaryPath = str(folder)
         self._qt, self._logic = qt, logic
+        self._settings = qt.QSettings(str(folder / "Slicer.ini"), qt.QSettings.IniFormat)
 
     def applicationLogic(self):
         return self._logic
 
     def layoutManager(self):
         return None
+
+    def connect(self, signature: str, receiver) -> bool:
+        if signature != "startupCompleted()":
+            raise RuntimeError(f"QObject::connect: no signal {signature} in qSlicerApplication.")
+        self._at_startup.append(receiver)
+        return True
+
+    def tell_startup_completed(self) -> None:
+        """What Slicer does once every module is loaded."""
+        for receiver in self._at_startup:
+            receiver()
+
+    def commandOptions(self):
+        return types.SimpleNamespace(noMainWindow=True, testingEnabled=True)
+
+    def settingsDialog(self):
+        return None
+
+    def userSettings(self):
+        return self._settings
+
+    def topLevelWidgets(self) -> list:
+        return self._qt.QApplication.topLevelWidgets()
 
     def processEvents(self) -> None:
         self._qt.QApplication.processEvents()
@@ -57,6 +82,7 @@ def start(folder: Path) -> types.ModuleType:
     stand_ins.install_in_slicer()
     qt.QUiLoader = _ui_loader(qt, {**stand_ins.CTK_WIDGETS, **stand_ins.QMRML_WIDGETS})
     logic = start_scene(folder)
+    _add_layout_node()
     slicer.app = HostApplication(qt, logic, folder)
     slicer.app.qt_application = application  # kept alive
     python_layer.install()
@@ -73,6 +99,7 @@ def load_module(path: Path):
     description = types.SimpleNamespace(path=str(path))
     instance = getattr(module, name)(description)
     setattr(slicer.modules, name.lower(), types.SimpleNamespace(path=str(path), instance=instance, parent=description))
+    slicer.app.tell_startup_completed()
     panel = slicer.qMRMLWidget()
     panel.setLayout(qt.QVBoxLayout())
     panel.setMRMLScene(slicer.mrmlScene)
@@ -81,6 +108,14 @@ def load_module(path: Path):
     widget.setup()
     widget.enter()
     return widget, panel
+
+
+def _add_layout_node() -> None:
+    """The singleton that says which views are shown; views themselves are made by slicer_host.views."""
+    node = slicer.vtkMRMLLayoutNode()
+    node.SetSingletonTag("vtkMRMLLayoutNode")
+    node.SetViewArrangement(node.SlicerLayoutOneUpRedSliceView)
+    slicer.mrmlScene.AddNode(node)
 
 
 def _ui_loader(qt: types.ModuleType, stand_ins: dict[str, type]) -> type:

@@ -122,6 +122,10 @@ def _tie(widget, field: _Field) -> tuple:
         return widget.currentNodeChanged, field, widget.currentNode, widget.setCurrentNode
     if field.kind is bool and type(widget) is qt.QCheckBox:
         return widget.stateChanged, field, lambda: widget.checked, widget.setChecked
+    if field.kind is float and type(widget).__name__ == "ctkSliderWidget":
+        return widget.valueChanged, field, lambda: widget.value, widget.setValue
+    if field.kind is str and type(widget) is qt.QLineEdit:
+        return widget.textChanged, field, lambda: widget.text, widget.setText
     if issubclass(field.kind, enum.Enum) and type(widget) is qt.QComboBox:
         label = getattr(field.kind, "label", lambda member: member.name)
         members = list(field.kind)

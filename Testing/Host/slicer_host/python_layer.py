@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import types
+import typing
 import unittest
 from pathlib import Path
 
@@ -76,7 +77,31 @@ def install() -> None:
     _add("ScriptedLoadableModule", **{cls.__name__: cls for cls in bases})
     _add("parameterNodeWrapper", parameterNodeWrapper=parameterNodeWrapper)
     _add("i18n", tr=lambda text: text, translate=lambda context, text: text)
-    _add("packaging", load_requirements=_load_requirements, pip_ensure=_refuse_to_install)
+    _add(
+        "packaging", load_requirements=_load_requirements, pip_ensure=_refuse_to_install, pip_install=_refuse_to_install
+    )
+    sample_data = types.ModuleType("SampleData")
+    sample_data.SampleDataLogic = SampleDataLogic
+    sys.modules["SampleData"] = sample_data
+
+
+class SampleDataLogic:
+    """The Sample Data module's registry."""
+
+    sources: typing.ClassVar[dict[tuple[str, str], typing.Callable]] = {}
+
+    @staticmethod
+    def registerCustomSampleDataSource(*, category: str, **options) -> None:
+        unknown = set(options) - {
+            "sampleName",
+            "uris",
+            "fileNames",
+            "nodeNames",
+            "thumbnailFileName",
+            "customDownloader",
+        }
+        assert not unknown, unknown
+        SampleDataLogic.sources[category, options["sampleName"]] = options["customDownloader"]
 
 
 def _add(name: str, **content) -> None:

@@ -86,7 +86,8 @@ def strict(cls: type) -> type:
 
 def connect(sender: QtCore.QObject, signature: str, receiver: Callable) -> bool:
     """``sender.connect("name(types)", callable)``. Raises when the sender has no such signal."""
-    slot = _as_slot(receiver)
+    types = signature[signature.index("(") + 1 : signature.rindex(")")].strip()
+    slot = _with_arity(_as_slot(receiver), types.count(",") + 1 if types else 0)
     _signal(sender, signature).connect(slot)
     _connections.setdefault((id(sender), signature, receiver), []).append(slot)
     return True
@@ -177,6 +178,17 @@ def _signal(sender: QtCore.QObject, signature: str) -> QtCore.SignalInstance:
     if sender.metaObject().indexOfSignal(normal) < 0:
         raise RuntimeError(f"QObject::connect: no signal {normal} in {type(sender).__name__}.")
     return getattr(sender, normal.split("(")[0])
+
+
+def _with_arity(slot: Callable, count: int) -> Callable:
+    """The slot as a function with that many parameters: PySide leaves out default arguments for one that takes any."""
+    return (
+        lambda: slot(),
+        lambda first: slot(first),
+        lambda first, second: slot(first, second),
+        lambda first, second, third: slot(first, second, third),
+        lambda first, second, third, fourth: slot(first, second, third, fourth),
+    )[count]
 
 
 def _as_slot(receiver: Callable) -> Callable:

@@ -7,7 +7,8 @@ import slicer
 from PySide6 import QtCore, QtGui, QtWidgets
 from PySide6.QtCore import Qt, Signal
 
-from .pythonqt import strict
+from .pythonqt import connect, strict
+from .segment_editor import qMRMLSegmentEditorWidget
 
 _HEADER_PX = 24
 
@@ -35,7 +36,8 @@ class ctkCollapsibleButton(_UiProperties, QtWidgets.QWidget):
 
     def __init__(self, parent=None):
         super().__init__(parent)
-        self._text, self._collapsed = "", False
+        self._text, self._collapsed, self._folding = "", False, False
+        self._hidden: dict[QtWidgets.QWidget, bool] = {}
         self.setContentsMargins(0, _HEADER_PX, 0, 0)
 
     @property
@@ -53,11 +55,33 @@ class ctkCollapsibleButton(_UiProperties, QtWidgets.QWidget):
 
     @collapsed.setter
     def collapsed(self, value: bool) -> None:
-        self._collapsed = bool(value)
+        changed, self._collapsed = self._collapsed != bool(value), bool(value)
+        if not changed:
+            return
+        self._folding = True
         for child in self.findChildren(QtWidgets.QWidget, options=Qt.FindDirectChildrenOnly):
-            child.setVisible(not self._collapsed)
+            if self._collapsed:
+                self._hidden[child] = child.isHidden()
+            QtWidgets.QWidget.setVisible(child, not (self._collapsed or self._hidden.get(child, False)))
+        self._folding = False
         self.setMaximumHeight(_HEADER_PX if self._collapsed else 16777215)
         self.contentsCollapsed.emit(self._collapsed)
+
+    def childEvent(self, event: QtCore.QChildEvent) -> None:
+        if event.added() and isinstance(event.child(), QtWidgets.QWidget):
+            event.child().installEventFilter(self)
+
+    def eventFilter(self, child: QtCore.QObject, event: QtCore.QEvent) -> bool:
+        """While folded, a child that is shown or hidden by the program only notes it, as with the real widget."""
+        if self._collapsed and not self._folding:
+            if event.type() == QtCore.QEvent.ShowToParent:
+                self._hidden[child] = False
+                self._folding = True
+                QtWidgets.QWidget.setVisible(child, False)
+                self._folding = False
+            elif event.type() == QtCore.QEvent.HideToParent:
+                self._hidden[child] = True
+        return False
 
     def mousePressEvent(self, event: QtGui.QMouseEvent) -> None:
         if event.position().y() < _HEADER_PX:
@@ -185,8 +209,153 @@ class qMRMLNodeComboBox(_UiProperties, QtWidgets.QWidget):
         self._set_current_id(self._node_ids[index])
 
 
-CTK_WIDGETS = {cls.__name__: cls for cls in (ctkCollapsibleButton,)}
-QMRML_WIDGETS = {cls.__name__: cls for cls in (qMRMLWidget, qMRMLNodeComboBox)}
+@strict
+class ctkSliderWidget(_UiProperties, QtWidgets.QWidget):
+    """A slider with a spin box beside it."""
+
+    valueChanged = Signal(float)
+    CPP_SIGNALS = {"valueChanged(double)": "valueChanged"}
+    UI_PROPERTIES = ("minimum", "maximum", "singleStep", "value", "decimals", "suffix")
+
+    def __init__(self, parent=None):
+        super().__init__(parent)
+        self._slider = QtWidgets.QSlider(Qt.Horizontal, self)
+        self._box = QtWidgets.QDoubleSpinBox(self)
+        layout = QtWidgets.QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._slider)
+        layout.addWidget(self._box)
+        self._slider.setRange(0, 1000)
+        self._slider.sliderMoved.connect(self._on_slider)
+        self._box.valueChanged.connect(self._on_box)
+        self.minimum, self.maximum = 0.0, 99.99
+
+    @property
+    def value(self) -> float:
+        return self._box.property("value")
+
+    @value.setter
+    def value(self, value: float) -> None:
+        self._box.setValue(float(value))
+
+    def setValue(self, value: float) -> None:
+        self.value = value
+
+    @property
+    def minimum(self) -> float:
+        return self._range()[0]
+
+    @minimum.setter
+    def minimum(self, value: float) -> None:
+        self._box.setMinimum(value)
+        self._on_box()
+
+    @property
+    def maximum(self) -> float:
+        return self._range()[1]
+
+    @maximum.setter
+    def maximum(self, value: float) -> None:
+        self._box.setMaximum(value)
+        self._on_box()
+
+    @property
+    def singleStep(self) -> float:
+        return self._step
+
+    @singleStep.setter
+    def singleStep(self, value: float) -> None:
+        self._step = value
+        self._box.setSingleStep(value)
+
+    @property
+    def decimals(self) -> int:
+        return self._decimals
+
+    @decimals.setter
+    def decimals(self, value: int) -> None:
+        self._decimals = value
+        self._box.setDecimals(value)
+
+    @property
+    def suffix(self) -> str:
+        return self._suffix
+
+    @suffix.setter
+    def suffix(self, value: str) -> None:
+        self._suffix = value
+        self._box.setSuffix(value)
+
+    def _range(self) -> tuple[float, float]:
+        return self._box.property("minimum"), self._box.property("maximum")
+
+    def _on_slider(self, place: int) -> None:
+        low, high = self._range()
+        self._box.setValue(low + (high - low) * place / 1000)
+
+    def _on_box(self, value: float | None = None) -> None:
+        low, high = self._range()
+        blocked = self._slider.blockSignals(True)
+        self._slider.setValue(round(1000 * (self.value - low) / (high - low)) if high > low else 0)
+        self._slider.blockSignals(blocked)
+        if value is not None:
+            self.valueChanged.emit(value)
+
+
+@strict
+class ctkPathLineEdit(_UiProperties, QtWidgets.QWidget):
+    """A line with a path and a button that opens a file dialog."""
+
+    currentPathChanged = Signal(str)
+    CPP_SIGNALS = {"currentPathChanged(QString)": "currentPathChanged"}
+    UI_PROPERTIES = ("filters",)
+    Dirs = 1  # ctkPathLineEdit::Dirs, as far as .ui files name it
+
+    def __init__(self, parent=None):
+        super().__init__(parent)
+        self._line = QtWidgets.QLineEdit(self)
+        button = QtWidgets.QToolButton(self)
+        button.setText("...")
+        layout = QtWidgets.QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._line)
+        layout.addWidget(button)
+        self._line.editingFinished.connect(lambda: self.currentPathChanged.emit(self.currentPath))
+
+    @property
+    def currentPath(self) -> str:
+        return self._line.property("text")
+
+    @currentPath.setter
+    def currentPath(self, path: str) -> None:
+        if path != self.currentPath:
+            self._line.setText(path)
+            self.currentPathChanged.emit(path)
+
+
+@strict
+class ctkSettingsPanel(QtWidgets.QWidget):
+    """A page of the settings dialog: widgets whose properties are kept under keys."""
+
+    def __init__(self, parent=None):
+        super().__init__(parent)
+        self._properties = {}
+
+    def registerProperty(self, key: str, widget: QtWidgets.QWidget, name: str, signal: str) -> None:
+        settings = slicer.app.userSettings()
+        if settings.contains(key):
+            setattr(widget, name, settings.value(key, type=type(getattr(widget, name))))
+        self._properties[key] = (widget, name)
+        connect(widget, signal.lstrip("2"), lambda: settings.setValue(key, _stored(getattr(widget, name))))
+
+
+def _stored(value):
+    """Booleans as QSettings writes them."""
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+CTK_WIDGETS = {cls.__name__: cls for cls in (ctkCollapsibleButton, ctkPathLineEdit, ctkSettingsPanel, ctkSliderWidget)}
+QMRML_WIDGETS = {cls.__name__: cls for cls in (qMRMLWidget, qMRMLNodeComboBox, qMRMLSegmentEditorWidget)}
 
 
 def install_in_slicer() -> None:

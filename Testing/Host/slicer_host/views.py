@@ -92,12 +92,13 @@ def _displayable_managers(application, renderer) -> slicer.vtkMRMLDisplayableMan
     return group
 
 
-def save_widget(widget, path: Path, width_px: int, height_px: int) -> None:
-    """Show a widget at a size and write a PNG of it."""
+def save_widget(widget, path: Path, width_px: int, height_px: int | None = None) -> None:
+    """Show a widget at a size and write a PNG of it; without a height it is as high as its contents need."""
     import qt
 
     widget.show()
-    widget.resize(width_px, height_px)
     for _ in range(3):
         qt.QApplication.processEvents()
+        widget.resize(width_px, height_px or max(widget.layout().totalHeightForWidth(width_px), 1))
+    qt.QApplication.processEvents()
     widget.grab().save(str(path))

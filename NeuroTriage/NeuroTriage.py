@@ -1,5 +1,6 @@
 """NeuroTriage in Slicer: the four classes that Slicer expects. The panel itself is in NeuroTriagePanel."""
 
+import os
 from enum import Enum
 
 import slicer
@@ -31,9 +32,18 @@ class NeuroTriage(ScriptedLoadableModule):
             " ABC/2 would have said. Choose a volume and press Run; the work is done in a process of its own on this"
             " computer, and nothing leaves it. Research software. Not for diagnosis."
         )
+        slicer.app.connect("startupCompleted()", self.onStartupCompleted)
         self.parent.acknowledgementText = _(
             "The network follows Kuo et al., PNAS 2019; it was trained on simulated exams only."
         )
+
+    def onStartupCompleted(self):
+        """Slicer is up: offer the sample and the settings page."""
+        from NeuroTriagePanel import sample_data, settings_page
+
+        sample_data.register(os.path.join(os.path.dirname(self.parent.path), "Resources", "Icons", "NeuroTriage.png"))
+        if not slicer.app.commandOptions().noMainWindow:
+            settings_page.add_settings_page()
 
 
 class Device(Enum):
@@ -54,6 +64,9 @@ class NeuroTriageParameterNode:
 
     inputVolume: vtkMRMLScalarVolumeNode
     device: Device = Device.AUTOMATIC
+    outlineShown: bool = True
+    fillOpacity: float = 35.0
+    heatmapOpacity: float = 60.0
 
 
 class NeuroTriageWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
@@ -75,9 +88,10 @@ class NeuroTriageWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.ui = slicer.util.childWidgetVariables(uiWidget)
         uiWidget.setMRMLScene(slicer.mrmlScene)
         self.logic = NeuroTriageLogic()
-        self.panel = PanelWidget(self.ui, self.resourcePath("requirements.txt"))
+        self.panel = PanelWidget(uiWidget, self.ui, self.resourcePath("requirements.txt"))
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneEndImport)
         self.initializeParameterNode()
 
     def cleanup(self):
@@ -89,9 +103,11 @@ class NeuroTriageWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def enter(self):
         """Called each time the user opens this module."""
         self.initializeParameterNode()
+        self.panel.enter()
 
     def exit(self):
         """Called each time the user opens a different module; a run goes on."""
+        self.panel.leave()
         self.setParameterNode(None)
 
     def onSceneStartClose(self, caller, event):
@@ -104,13 +120,21 @@ class NeuroTriageWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if self.parent.isEntered:
             self.initializeParameterNode()
 
+    def onSceneEndImport(self, caller, event):
+        """A scene was opened or added: the reviews that it keeps come back."""
+        if self.parent.isEntered:
+            self.initializeParameterNode()
+            self.panel.look_again()
+
     def initializeParameterNode(self):
-        """Take the scene's parameter node and propose the first volume."""
+        """Take the scene's parameter node and propose the active volume."""
+        from NeuroTriagePanel.panel_widget import active_volume
+
         self.setParameterNode(self.logic.getParameterNode())
         if not self._parameterNode.inputVolume:
-            firstVolume = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLScalarVolumeNode")
-            if firstVolume:
-                self._parameterNode.inputVolume = firstVolume
+            volume = active_volume()
+            if volume:
+                self._parameterNode.inputVolume = volume
 
     def setParameterNode(self, parameterNode):
         """Follow this parameter node (None: follow none)."""
@@ -130,6 +154,23 @@ class NeuroTriageLogic(ScriptedLoadableModuleLogic):
     def getParameterNode(self):
         """The user's choices."""
         return NeuroTriageParameterNode(super().getParameterNode())
+
+    def read(self, volumeNode, system=None, device="auto", model=None, acceptUnfamiliar=False):
+        """Read a volume and wait for the answer; works without a main window.
+
+        Returns a NeuroTriagePanel.review.Review: its result has the findings, its nodes show them in the scene.
+        See docs/scripting.md. Raises NeuroTriageLib.core.errors.NeuroTriageError.
+        """
+        from NeuroTriagePanel.exam_run import RunChoices
+        from NeuroTriagePanel.scripting import read_volume
+
+        return read_volume(volumeNode, RunChoices(system, device, model, acceptUnfamiliar))
+
+    def reviews(self):
+        """Every review that the scene keeps."""
+        from NeuroTriagePanel.review_node import restore, review_nodes
+
+        return [restore(node) for node in review_nodes()]
 
 
 class NeuroTriageTest(ScriptedLoadableModuleTest):

@@ -4,20 +4,42 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import slicer
 
 from NeuroTriageLib.core.errors import InputError
+from NeuroTriageLib.core.exam_bundle import BUNDLE_FILE
 from NeuroTriageLib.core.exchange import load_exam, save_volume
 from NeuroTriageLib.core.findings import ExamResult
 
-from .scene_bridge import ExamNodes, show_exam, volume_from_node
+from .review import Review
+from .review_node import keep_in_scene
+from .scene_bridge import ExamNodes, exam_steps, volume_from_node
 from .slice_views import first_key_point_ras, look_at, show_in_slice_views
 from .volume_geometry import grid_of_volume
 
 # A volume that moved by more than this during the run is another volume (ours: a tenth of a pixel).
 MOVED_MM = 0.05
+
+
+@dataclass(frozen=True)
+class RunChoices:
+    """What the user chose for a run.
+
+    Args:
+        system: catalog key, None for the default one.
+        device: "auto", "cpu" or "cuda".
+        model: path of a model pack in place of the one that ships, None for that one.
+        accept_unfamiliar: answer also an exam that is unlike those that the models learned from.
+    """
+
+    system: str | None = None
+    device: str = "auto"
+    model: str | None = None
+    accept_unfamiliar: bool = False
 
 
 class ExamRun:
@@ -32,35 +54,48 @@ class ExamRun:
         self._node = volume_node
         self._volume = volume_from_node(volume_node)
         self._folder = Path(tempfile.mkdtemp(prefix="neurotriage-"))
+        self.review: Review | None = None
         save_volume(self._volume, self._folder / "volume")
 
-    def request(self, *, run: int, system: str | None, device: str) -> dict:
-        """What the worker is asked; a system of None is its default one."""
+    @property
+    def slices(self) -> int:
+        """Number of slices that are read."""
+        return self._volume.grid.shape_kji[0]
+
+    def request(self, run: int, choices: RunChoices) -> dict:
+        """What the worker is asked."""
         return {
             "id": run,
             "command": "triage",
             "volume": str(self._folder / "volume"),
             "result": str(self._folder / "result"),
-            "system": system,
-            "device": device,
-            "model": None,
+            "system": choices.system,
+            "device": choices.device,
+            "model": choices.model,
+            "accept_unfamiliar": choices.accept_unfamiliar,
         }
 
-    def show(self, result_folder: Path) -> tuple[ExamResult, ExamNodes]:
-        """Put the result into the scene and look at the first finding.
+    def show_steps(self, result_folder: Path) -> Iterator[Callable[[], None]]:
+        """Put the result into the scene in short steps and look at the first finding; self.review is there at the end.
 
-        Raises InputError when the volume was removed, moved or replaced meanwhile; nothing is shown then.
+        A step raises InputError when the volume was removed, moved or replaced meanwhile; nothing is shown then.
         """
-        node = self._unchanged_node()
-        result = load_exam(result_folder, self._volume)
-        nodes = show_exam(result, node)
-        show_in_slice_views(nodes.ct, nodes.heatmaps[0] if nodes.heatmaps else None)
-        look_at(first_key_point_ras(result))
-        return result, nodes
+        loaded: list[ExamResult] = []
+        yield lambda: loaded.append(load_exam(result_folder, self._volume))
+        nodes = ExamNodes(self._unchanged_node())
+        yield from exam_steps(loaded[0], nodes)
+        bundle = (result_folder / BUNDLE_FILE).read_bytes()
+        yield lambda: self._finish(loaded[0], nodes, bundle)
 
     def discard(self) -> None:
         """Remove the folders."""
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _finish(self, result: ExamResult, nodes: ExamNodes, bundle: bytes) -> None:
+        show_in_slice_views(nodes.ct)
+        look_at(first_key_point_ras(result))
+        self.review = Review(result, nodes)
+        keep_in_scene(self.review, bundle)
 
     def _unchanged_node(self) -> slicer.vtkMRMLScalarVolumeNode:
         node = slicer.mrmlScene.GetNodeByID(self._node_id)

@@ -1,16 +1,22 @@
-"""Findings as the panel's table shows them: text, no Qt."""
+"""Findings as the panel's table shows them, the most urgent first: text and figures, no Qt."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from NeuroTriageLib.core.codes import FINDING_CODES
+from NeuroTriageLib.core.codes import ANY, FINDING_CODES
 from NeuroTriageLib.core.findings import ExamResult, Finding
 from NeuroTriageLib.core.opinions import source_code
 
-COLUMNS = ("Hemorrhage", "Prob.", "Thresh.", "mL", "Status", "Slice", "Doubt")
-STATUS_TEXTS = {"found": "Found", "not_found": "Not found", "could_not_look": "Not assessed"}
+COLUMNS = ("Finding", "Probability", "mL", "Doubt", "Slice", "Reader")
+STATUS_TEXTS = {"found": "found", "not_found": "not detected", "could_not_look": "not assessed"}
+DECISION_TEXTS = {"accept": "✓", "edit": "✎", "reject": "✗"}
+_DECIDED = {"accept": "accepted", "edit": "edited", "reject": "rejected"}
 NONE = "–"
+
+# What was found comes first, then what nobody looked at: it must not pass for a negative.
+_STATUS_ORDER = {"found": 0, "could_not_look": 1, "not_found": 2}
 
 
 @dataclass(frozen=True)
@@ -18,44 +24,66 @@ class FindingRow:
     """One line of the table.
 
     Args:
-        cells: one text per column of COLUMNS.
+        code: of the finding.
+        name: short; "hemorrhage" is said already.
+        status: found, not_found or could_not_look.
+        probability, threshold: 0-1, None when it could not be looked at.
+        volume_text, doubt_text, slice_text, decision_text: dashes for what does not exist, never zeros.
         color_rgb: the segment's colour, 0-1.
-        status: of the finding.
-        tooltip: model, ABC/2, reason and each system's opinion, one per line.
+        is_doubtful: the systems' own answers differ.
+        tooltip: reason, ABC/2, opinions, model; one per line.
     """
 
-    cells: tuple[str, ...]
-    color_rgb: tuple[float, float, float]
+    code: str
+    name: str
     status: str
+    probability: float | None
+    threshold: float | None
+    volume_text: str
+    doubt_text: str
+    slice_text: str
+    decision_text: str
+    color_rgb: tuple[float, float, float]
+    is_doubtful: bool
     tooltip: str
 
 
-def finding_row(result: ExamResult, finding: Finding) -> FindingRow:
-    """The line for one finding; figures that do not exist are dashes, never zeros."""
-    cells = (
-        short_name(finding.code),
-        _number(finding.probability, 2),
-        _number(finding.threshold, 2),
-        _number(finding.volume_ml, 1) if finding.status == "found" else NONE,
-        STATUS_TEXTS[finding.status],
-        NONE if finding.key_slice is None else str(finding.key_slice + 1),
-        _doubt(finding),
+def finding_rows(
+    result: ExamResult, findings: Sequence[Finding], decisions: Mapping[str, str], *, edited: Collection[str] = ()
+) -> tuple[FindingRow, ...]:
+    """The lines of the table, the most urgent first.
+
+    Args:
+        result: the model's answer, for opinions, ABC/2 and models.
+        findings: as they stand now, with the reader's thresholds and mask.
+        decisions: code -> accept, edit or reject.
+        edited: codes whose mask is no longer the model's; their mL carry a mark.
+    """
+    return tuple(
+        _row(result, item, decisions.get(item.code, ""), item.code in edited) for item in sorted(findings, key=urgency)
     )
-    return FindingRow(cells, FINDING_CODES[finding.code].color_rgb, finding.status, _tooltip(result, finding))
+
+
+def urgency(finding: Finding) -> tuple:
+    """Sort key (ours): any hemorrhage on top; found by falling mL, since the size decides the outcome (Broderick 1993);
+    then what could not be looked at; then the negatives, those nearest to their threshold first."""
+    nearness = (finding.probability or 0.0) / max(finding.threshold or 1.0, 1e-6)
+    return (finding.code != ANY, _STATUS_ORDER[finding.status], -(finding.volume_ml or 0.0), -nearness)
 
 
 def short_name(code: str) -> str:
     """The name where "hemorrhage" is said already."""
-    return "Any" if code == "any" else FINDING_CODES[code].name.removesuffix(" hemorrhage")
+    return "Any hemorrhage" if code == ANY else FINDING_CODES[code].name.removesuffix(" hemorrhage")
 
 
-def summary(result: ExamResult) -> str:
+def summary(result: ExamResult, findings: Sequence[Finding] | None = None) -> str:
     """The whole exam in one sentence."""
-    any_findings = [finding for finding in result.findings if finding.code == "any"]
+    findings = result.findings if findings is None else findings
+    any_findings = [finding for finding in findings if finding.code == ANY]
     if any(finding.present is None for finding in any_findings) or not any_findings:
         reason = next((finding.reason for finding in any_findings if finding.reason), "")
         return f"This exam could not be assessed. That is not a negative result. {reason}".strip()
-    present = [finding for finding in result.findings if finding.present and finding.code != "any"]
+    present = [finding for finding in findings if finding.present and finding.code != ANY]
     if any(finding.present for finding in any_findings):
         names = ", ".join(short_name(finding.code).lower() for finding in present)
         volumes = [finding.volume_ml for finding in any_findings if finding.volume_ml is not None]
@@ -63,10 +91,6 @@ def summary(result: ExamResult) -> str:
         size = f" {max(volumes):.1f} mL in all." if volumes else ""
         return f"Hemorrhage found{where}.{size}{_split(any_findings)}"
     return f"No hemorrhage found by this model.{_split(any_findings)}"
-
-
-def _split(any_findings: list[Finding]) -> str:
-    return " The systems disagree." if any(finding.agreement == "split" for finding in any_findings) else ""
 
 
 def opinion_texts(result: ExamResult, finding: Finding) -> list[str]:
@@ -80,24 +104,59 @@ def opinion_texts(result: ExamResult, finding: Finding) -> list[str]:
         if system == finding.system or source is None:
             continue
         opinion, meant = own[source], "" if source == finding.code else f" ({source})"
-        figure = "" if opinion.probability is None else f", {opinion.probability:.2f}"
-        texts.append(f"{system}: {STATUS_TEXTS[opinion.status].lower()}{figure}{meant}")
+        figure = "" if opinion.probability is None else f" {opinion.probability:.2f}"
+        limit = "" if opinion.threshold is None else f" (from {opinion.threshold:.2f})"
+        texts.append(f"{system}: {STATUS_TEXTS[opinion.status]}{figure}{limit}{meant}")
     return texts
 
 
-def _doubt(finding: Finding) -> str:
-    """The systems' disagreement, with a mark where their own answers differ."""
-    return _number(finding.doubt, 2) + (" split" if finding.agreement == "split" else "")
+def opinions_line(result: ExamResult, finding: Finding) -> str:
+    """The opinions on one finding for the line below the table, or why there is nothing to say."""
+    name = short_name(finding.code)
+    if finding.status == "could_not_look":
+        return f"{name}: not assessed. {finding.reason}".strip()
+    texts = opinion_texts(result, finding)
+    if not texts:
+        return ""
+    split = "The systems disagree. " if finding.agreement == "split" else ""
+    return f"{name}: {split}{'; '.join(texts)}."
 
 
-def _tooltip(result: ExamResult, finding: Finding) -> str:
-    lines = [FINDING_CODES[finding.code].name]
+def _row(result: ExamResult, finding: Finding, decision: str, edited: bool) -> FindingRow:
+    found = finding.status == "found"
+    volume = _number(finding.volume_ml, 1) if found else NONE
+    return FindingRow(
+        code=finding.code,
+        name=short_name(finding.code),
+        status=finding.status,
+        probability=finding.probability,
+        threshold=finding.threshold,
+        volume_text=volume + ("*" if edited and volume != NONE else ""),
+        doubt_text=_number(finding.doubt, 2) + (" split" if finding.agreement == "split" else ""),
+        slice_text=NONE if finding.key_slice is None else str(finding.key_slice + 1),
+        decision_text=DECISION_TEXTS.get(decision, NONE),
+        color_rgb=FINDING_CODES[finding.code].color_rgb,
+        is_doubtful=finding.agreement == "split",
+        tooltip=_tooltip(result, finding, decision, edited),
+    )
+
+
+def _split(any_findings: list[Finding]) -> str:
+    return " The systems disagree." if any(finding.agreement == "split" for finding in any_findings) else ""
+
+
+def _tooltip(result: ExamResult, finding: Finding, decision: str, edited: bool) -> str:
+    lines = [f"{FINDING_CODES[finding.code].name}: {STATUS_TEXTS[finding.status]}"]
     lines += [finding.reason] if finding.reason else []
+    if finding.probability is not None and finding.threshold is not None:
+        lines.append(f"Probability {finding.probability:.2f}, found from {finding.threshold:.2f} (the tick)")
     lines += [
         f"ABC/2: {item.volume_ml:.1f} mL ({item.percent_off:+.0f} % off the voxel volume). {item.caveat}".strip()
         for item in result.abc2
-        if item.code == finding.code
+        if item.code == finding.code and not edited
     ]
+    lines += [f"Reader: {_DECIDED[decision]}"] if decision else []
+    lines += ["* The mask was changed by the reader."] if edited else []
     if finding.components:
         parts = "1 part" if finding.components == 1 else f"{finding.components} parts"
         lines.append(f"{parts}, size class {finding.size_class}")

@@ -1,222 +1,234 @@
-"""The panel's behaviour: button, progress, messages and table follow one RunState; the worker does the reading."""
+"""The panel: its sections, the review on the screen, and what follows when the scene or the module changes."""
 
 from __future__ import annotations
 
-import re
-import time
-from pathlib import Path
-
-import qt
 import slicer
+import vtk
 from slicer.i18n import tr as _
 
 from NeuroTriageLib.core.errors import NeuroTriageError
 
-from .exam_run import ExamRun
-from .findings_rows import finding_row, summary
-from .findings_table import FindingsTable
-from .run_state import Notice, Phase, RunState
-from .scene_bridge import ExamNodes
-from .slice_views import key_point_ras, look_at, set_heatmap_visible
-from .worker_client import WorkerClient, WorkerCommand
-
-_CLOCK_MS = 500
-_TONE_STYLES = {
-    "neutral": "color: #505050;",
-    "good": "color: #1d6b33; font-weight: bold;",
-    "attention": "color: #a81e12; font-weight: bold;",
-    "problem": "color: #7a4b00; background: #fff4dc; border: 1px solid #e6c98a; border-radius: 3px; padding: 5px;",
-}
+from .cases_section import CasesSection
+from .edit_section import EditSection
+from .exam_store import ExamStore
+from .findings_rows import summary
+from .findings_section import FindingsSection
+from .installation import Installation
+from .measure_section import MeasureSection
+from .report_section import ReportSection
+from .review import Review
+from .review_node import restore, review_nodes
+from .run_section import RunSection
+from .shortcuts import Shortcuts, shortcuts_text
+from .sign_section import SignSection
+from .study_section import StudySection
+from .view_section import ViewSection
+from .worker_client import WorkerCommand
 
 
 class PanelWidget:
     """Brings the widgets of NeuroTriage.ui to life.
 
     Args:
+        root: the widget that holds them.
         ui: the widgets by name.
         requirements_path: requirements.txt with what the worker needs beyond Slicer's own packages.
         worker_command: how to start the worker; None is the library's own.
     """
 
-    def __init__(self, ui, requirements_path: str, worker_command: WorkerCommand | None = None) -> None:
+    def __init__(self, root, ui, requirements_path: str, worker_command: WorkerCommand | None = None) -> None:
         self.ui = ui
-        self.state = RunState()
         self.parameters = None
-        self._requirements_path = requirements_path
-        self._worker = WorkerClient(self._on_event, self._on_worker_ended, worker_command)
-        self._run: ExamRun | None = None
-        self._nodes: ExamNodes | None = None
-        self._key_points: list = []
-        self._table = FindingsTable(ui.findingsTable, self._on_row_clicked)
-        self._clock = qt.QTimer()
-        self._clock.setInterval(_CLOCK_MS)
-        self._clock.connect("timeout()", self.update)
-        ui.runButton.connect("clicked(bool)", self._on_run_clicked)
-        ui.installButton.connect("clicked(bool)", self._on_install_clicked)
-        ui.heatmapCheckBox.connect("toggled(bool)", self._on_heatmap_toggled)
-        self._empty_results()
-        self.update()
+        self.review: Review | None = None
+        self.store = ExamStore()
+        self.run = RunSection(
+            ui, Installation(requirements_path), self.show_review, self._on_busy, self._on_worker_answer, worker_command
+        )
+        send = self.run.worker.send
+        self.study = StudySection(ui, send, self._on_loaded, self._on_case_failed)
+        self.findings = FindingsSection(ui, self._on_edit)
+        self.view = ViewSection(ui)
+        self.edit = EditSection(ui)
+        self.measure = MeasureSection(ui)
+        self.sign = SignSection(ui, self.store, self._on_saved, self.open_next_case)
+        self.cases = CasesSection(ui, self.store, self.open_case)
+        self.report = ReportSection(ui, self.store, send)
+        self.shortcuts = Shortcuts(root, self._actions())
+        ui.shortcutsLabel.toolTip = shortcuts_text()
+        self._sections = (self.findings, self.view, self.edit, self.measure, self.sign, self.cases, self.report)
+        self._opening_case = ""
+        self._volume_seen = None
+        self._watched: list[tuple] = []
+        self.show_review(None)
 
     def close(self) -> None:
-        """The panel goes away: end the worker and whatever runs."""
-        self._clock.stop()
-        self._worker.stop()
-        self._drop_run()
+        """The panel goes away: end the worker, let go of every node."""
+        self._watch(None)
+        self.show_review(None)
+        for section in (self.run, self.study, self.measure, self.sign, self.report):
+            section.close()
+
+    def enter(self) -> None:
+        """The user opens the module."""
+        self.shortcuts.set_active(True)
+        if self.review is not None:
+            self.review.set_watched(True)
+        self.run.describe()
+
+    def leave(self) -> None:
+        """The user opens another module: keys, layout and strokes are theirs again; a run goes on."""
+        self.shortcuts.set_active(False)
+        self.view.leave()
+        self.edit.stop()
+        if self.review is not None:
+            self.review.set_watched(False)
 
     def forget_scene(self) -> None:
-        """The scene is closing: its nodes are gone, and a run for one of them has no use."""
-        self.parameters = None
-        if self.state.busy:
-            self._worker.stop()
-            self._end(Notice(_("The scene was closed; the run was stopped.")))
-        self._empty_results()
-        self.update()
+        """The scene is closing: its nodes are going."""
+        self._watch(None)
+        self.parameters = self._volume_seen = None
+        self.show_review(None)
+        self.run.forget_scene()
 
     def use_parameters(self, parameters) -> None:
         """Follow this parameter node from now on."""
-        self.parameters = parameters
+        self.parameters = self.run.parameters = parameters
         self.update()
 
     def update(self, caller=None, event=None) -> None:
-        """Make the widgets say what the state says."""
-        state, ui = self.state, self.ui
+        """The parameters have changed: other volume, other device; a volume that was read before shows its review."""
+        self.run.update()
         volume = self.parameters.inputVolume if self.parameters is not None else None
-        ui.inputSelector.enabled = ui.systemSelector.enabled = ui.deviceSelector.enabled = not state.busy
-        ui.runButton.text = _("Cancel") if state.busy else _("Run")
-        ui.runButton.enabled = state.phase is Phase.RUNNING or (state.phase is Phase.IDLE and volume is not None)
-        ui.runButton.toolTip = "" if volume is not None or state.busy else _("Choose a head CT first")
-        ui.progressWidget.visible = state.busy
-        ui.progressBar.value = round(100 * state.share_done)
-        ui.stageLabel.text = state.stage_text
-        ui.timeLabel.text = state.time_text(time.monotonic()) if state.busy else ""
-        ui.statusLabel.visible = bool(state.notice.text) and not state.busy
-        ui.statusLabel.text = state.notice.text
-        ui.statusLabel.styleSheet = _TONE_STYLES[state.notice.tone]
-        ui.installButton.visible = state.notice.offers_install and not state.busy
+        self.study.update(volume)
+        if volume is not self._volume_seen and not self.run.state.busy:
+            self._volume_seen = volume
+            self._watch(volume)
+            self.restore_review(volume)
 
-    def _on_run_clicked(self) -> None:
-        if self.state.phase is Phase.RUNNING:
-            self._cancel()
-        elif self.state.phase is Phase.IDLE:
-            self._start()
+    def _watch(self, volume) -> None:
+        """Say anew what is known of the volume when it gets its voxels or is moved (None: watch none)."""
+        for node, tag in self._watched:
+            node.RemoveObserver(tag)
+        events = (
+            slicer.vtkMRMLVolumeNode.ImageDataModifiedEvent,
+            slicer.vtkMRMLTransformableNode.TransformModifiedEvent,
+            vtk.vtkCommand.ModifiedEvent,
+        )
+        self._watched = []
+        if volume is not None:
+            self._watched = [(volume, volume.AddObserver(event, self._on_volume)) for event in events]
 
-    def _start(self) -> None:
+    def _on_volume(self, caller=None, event=None) -> None:
+        self.study.update(self._volume_seen)
+        self.run.update()
+
+    def look_again(self) -> None:
+        """The scene has new nodes: a review of the chosen volume may be among them."""
+        self._volume_seen = None
+        self.update()
+
+    def restore_review(self, volume) -> None:
+        """Show the newest review of this volume that the scene keeps; nothing when it keeps none."""
+        if volume is None or (self.review is not None and self.review.nodes.ct is volume):
+            return
+        kept = [node for node in review_nodes() if node.GetNodeReference("ct") is volume]
         try:
-            self._run = ExamRun(self.parameters.inputVolume)
+            review = restore(kept[-1]) if kept else None
+            self.show_review(review)
+            if review is not None:
+                self.run.tell(_("From the scene: {0}").format(summary(review.result, review.findings())))
         except NeuroTriageError as error:
-            self._end(Notice(error.message(), "problem"))
-            return
-        except OSError as error:
-            self._end(Notice(_("The volume cannot be handed on: {0}.").format(error.strerror), "problem"))
-            return
-        self._empty_results()
-        self.state = self.state.begun(time.monotonic())
-        self._clock.start()
-        request = self._run.request(run=self.state.run, system=None, device=self.parameters.device.value)
-        self._worker.send(**request)
-        self.update()
+            self.show_review(None)
+            self.run.tell(error.message(), "problem")
 
-    def _cancel(self) -> None:
-        """Ask the worker to stop; a process that has not come up yet, and so hears nothing, is ended."""
-        self.state = self.state.cancelling()
-        self._worker.send(command="cancel")
-        run = self.state.run
-        qt.QTimer.singleShot(10000, lambda: self._end_deaf_worker(run))
-        self.update()
+    def show_review(self, review: Review | None) -> None:
+        """Put this exam on the screen instead of the one before."""
+        if self.review is not None:
+            self.review.close()
+        if review is not None and self._opening_case:
+            review.state.case_key = self._opening_case
+        self._opening_case = ""
+        self.review = review
+        for section in self._sections:
+            section.use(review)
 
-    def _end_deaf_worker(self, run: int) -> None:
-        if self.state.phase is Phase.CANCELLING and self.state.run == run:
-            self._worker.stop()
-            self._end(Notice(_("Cancelled.")))
-
-    def _on_event(self, event: dict) -> None:
-        """One event of the worker; those of earlier runs are none of ours."""
-        if not self.state.busy or event.get("id") != self.state.run:
+    def open_case(self, entry) -> None:
+        """Open a case of the list: a study of the DICOM database, or a path; it is read at once."""
+        if self.run.state.busy:
+            self.run.tell(_("Wait for the run, or cancel it, before another case is opened."), "problem")
             return
-        kind = event["event"]
-        if kind == "progress":
-            self.state = self.state.progressed(event["stage"], event["fraction"])
-            self.update()
-        elif kind == "cancelled" or (kind == "result" and self.state.phase is Phase.CANCELLING):
-            self._end(Notice(_("Cancelled.")))
-        elif kind == "result":
-            self._show(Path(event["result"]))
-        elif kind == "error":
-            where = f" [{event['where']}]" if event["where"] else ""
-            self._end(self._problem(f"{event['what']}{where}", event["next_step"], event["what"]))
-
-    def _on_worker_ended(self, what: str, stderr: str) -> None:
-        if not self.state.busy:
-            return
-        last_line = stderr.strip().splitlines()[-1] if stderr.strip() else ""
-        said = f"{what} {last_line}".strip()
-        if self.state.phase is Phase.CANCELLING:
-            self._end(Notice(_("Cancelled.")))
+        self._opening_case = entry.key
+        if entry.location:
+            self.study.inspect([str(entry.location)], load_at_once=True)
         else:
-            self._end(self._problem(said, _("The scene is as it was. Run again to start a new process."), stderr))
+            self.study.inspect_database(entry.key, load_at_once=True)
 
-    def _problem(self, text: str, next_step: str, searched: str) -> Notice:
-        """The notice for a failure; a missing package is named with the way to get it."""
-        missing = re.search(r"No module named '([\w.]+)'", searched)
-        if missing:
-            text = _("Reading exams needs the Python package {0}, which is not installed.").format(missing[1])
-            return Notice(text + " " + _("Install it below, then run again."), "problem", offers_install=True)
-        return Notice(f"{text} {next_step}".strip(), "problem")
+    def open_next_case(self) -> bool:
+        """Open the next case that is not signed."""
+        return self.cases.open_next()
 
-    def _show(self, folder: Path) -> None:
-        self.state = self.state.progressed("show", 0.0)
+    def _on_loaded(self, node) -> None:
+        """A series came into the scene; a case of the list is read at once, or shown as it was left."""
+        self.parameters.inputVolume = node
+        if self._opening_case:
+            case, self._opening_case = self._opening_case, ""
+            self._read_case(node, case)
+
+    def _read_case(self, node, case: str) -> None:
         try:
-            result, self._nodes = self._run.show(folder)
+            kept = self.store.kept_review(node, case)
         except NeuroTriageError as error:
-            self._end(Notice(error.message(), "problem"))
+            self.run.tell(error.message(), "problem")
             return
-        except Exception:  # a fault of ours must not leave the panel busy for ever
-            self._end(Notice(_("The result could not be shown; see the Python console."), "problem"))
-            raise
-        self._key_points = [key_point_ras(result, finding) for finding in result.findings]
-        self._table.show(tuple(finding_row(result, finding) for finding in result.findings))
-        remarks = " ".join(flag.message for flag in result.quality)
-        self.ui.qualityLabel.text = _("Image quality: {0}").format(remarks)
-        self.ui.qualityLabel.visible = bool(remarks)
-        self.ui.findingsWidget.visible = True
-        seconds = time.monotonic() - self.state.started_s
-        found = any(finding.present for finding in result.findings)
-        could_look = any(finding.present is not None for finding in result.findings)
-        tone = "attention" if found else "good" if could_look else "problem"
-        self._end(Notice(summary(result) + " " + _("({0:.0f} s)").format(seconds), tone))
+        if kept is not None:
+            self._opening_case = case
+            self.show_review(kept)
+        else:
+            self._opening_case = case
+            self.run.start()
 
-    def _end(self, notice: Notice) -> None:
-        self._clock.stop()
-        self._drop_run()
-        self.state = self.state.ended(notice)
-        self.update()
+    def _on_case_failed(self, text: str) -> None:
+        self._opening_case = ""
+        self.run.tell(text, "problem")
 
-    def _drop_run(self) -> None:
-        if self._run is not None:
-            self._run.discard()
-            self._run = None
+    def _on_busy(self) -> None:
+        """A run begins or ends."""
+        self.ui.studySection.enabled = self.ui.casesSection.enabled = not self.run.state.busy
 
-    def _empty_results(self) -> None:
-        self._nodes, self._key_points = None, []
-        self._table.show(())
-        self.ui.heatmapCheckBox.checked = False
-        self.ui.findingsWidget.visible = False
+    def _on_worker_answer(self, event: dict) -> None:
+        """Answers that are no run's."""
+        if str(event.get("id", "")).startswith("report"):
+            self.report.on_event(event)
+        else:
+            self.study.on_event(event)
 
-    def _on_row_clicked(self, row: int) -> None:
-        if row < len(self._key_points) and self._key_points[row] is not None:
-            look_at(self._key_points[row])
+    def _on_edit(self, code: str) -> None:
+        self.edit.start(code)
 
-    def _on_heatmap_toggled(self, shown: bool) -> None:
-        for heatmap in self._nodes.heatmaps if self._nodes is not None else ():
-            if slicer.mrmlScene.IsNodePresent(heatmap):
-                set_heatmap_visible(heatmap, shown)
+    def _on_saved(self, status: str) -> None:
+        self.cases.update()
 
-    def _on_install_clicked(self) -> None:
-        requirements = slicer.packaging.load_requirements(self._requirements_path)
-        try:
-            slicer.packaging.pip_ensure(requirements, requester="NeuroTriage")
-        except Exception as error:  # declined, no network, no rights: all end in the same place for the user
-            self._end(Notice(_("Nothing was installed: {0}").format(error), "problem", offers_install=True))
-            return
-        self._worker.stop()
-        self._end(Notice(_("The packages are installed. Run again.")))
+    def _actions(self) -> dict:
+        return {
+            "next": lambda: self.findings.step(1),
+            "previous": lambda: self.findings.step(-1),
+            "heatmap": self.view.toggle_heatmap,
+            "mask": self.view.toggle_mask,
+            "window": self.view.next_window,
+            "accept": lambda: self.findings.decide("accept"),
+            "reject": lambda: self.findings.decide("reject"),
+        }
+
+
+def active_volume() -> slicer.vtkMRMLScalarVolumeNode | None:
+    """The volume that the slice views show, else the first of the scene."""
+    selection = slicer.app.applicationLogic().GetSelectionNode()
+    active_id = selection.GetActiveVolumeID() if selection is not None else None
+    node = slicer.mrmlScene.GetNodeByID(active_id) if active_id else None
+    if node is None:
+        composite = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLSliceCompositeNode")
+        shown_id = composite.GetBackgroundVolumeID() if composite is not None else None
+        node = slicer.mrmlScene.GetNodeByID(shown_id) if shown_id else None
+    if node is not None and node.GetClassName() == "vtkMRMLScalarVolumeNode":
+        return node
+    return slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLScalarVolumeNode")

@@ -6,15 +6,18 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Literal
 
+from NeuroTriageLib.core.findings import ExamResult
+
+from .findings_rows import summary
+
 Tone = Literal["neutral", "good", "attention", "problem"]
 
 
 class Phase(Enum):
-    """What the one button does next: IDLE starts a run, RUNNING cancels it, CANCELLING waits."""
+    """What the one button does next: IDLE starts a run, RUNNING cancels it."""
 
     IDLE = "idle"
     RUNNING = "running"
-    CANCELLING = "cancelling"
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,8 @@ STAGES: dict[str, Stage] = {
     "network": Stage("Looking for blood", 0.42),
     "decode": Stage("Drawing the findings", 0.06),
     "measurements": Stage("Measuring", 0.03),
-    "show": Stage("Filling the scene", 0.04),
+    "writing": Stage("Handing it over", 0.02),
+    "show": Stage("Filling the scene", 0.02),
 }
 """Stages by the worker's names, in their order; "start" and "show" are the panel's own."""
 
@@ -48,11 +52,22 @@ ESTIMATE_FROM = 0.25
 
 @dataclass(frozen=True)
 class Notice:
-    """What the user is told: one sentence or two, how it is toned, and whether installing packages would help."""
+    """What the user is told: one sentence or two, how it is toned, and which buttons would help."""
 
     text: str = ""
     tone: Tone = "neutral"
     offers_install: bool = False
+    offers_accept: bool = False
+
+    @classmethod
+    def of_result(cls, result: ExamResult, seconds: float) -> Notice:
+        """What came out of a run, on which device and how fast."""
+        found = any(finding.present for finding in result.findings)
+        could_look = any(finding.present is not None for finding in result.findings)
+        tone: Tone = "attention" if found else "good" if could_look else "problem"
+        refused = not could_look and result.familiarity is not None and not result.familiarity.is_familiar
+        text = f"{summary(result)} ({seconds:.0f} s, {result.device})"
+        return cls(text, tone, offers_accept=refused)
 
 
 @dataclass(frozen=True)
@@ -77,7 +92,7 @@ class RunState:
 
     @property
     def busy(self) -> bool:
-        """True from the click on Run until the result, the error or the end of cancelling."""
+        """True from the click on Run until the result, the error or Cancel."""
         return self.phase is not Phase.IDLE
 
     def begun(self, now_s: float) -> RunState:
@@ -93,10 +108,6 @@ class RunState:
         before = sum(entry.share for entry in list(STAGES.values())[: list(STAGES).index(stage)])
         share = before + min(max(fraction, 0.0), 1.0) * STAGES[stage].share
         return replace(self, stage_text=STAGES[stage].text, share_done=max(share, self.share_done))
-
-    def cancelling(self) -> RunState:
-        """The user has asked to stop."""
-        return replace(self, phase=Phase.CANCELLING, stage_text="Cancelling")
 
     def ended(self, notice: Notice) -> RunState:
         """Over, in whatever way."""

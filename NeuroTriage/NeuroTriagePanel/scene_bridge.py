@@ -2,38 +2,61 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import slicer
 
 from NeuroTriageLib.core.errors import InputError
-from NeuroTriageLib.core.findings import ExamResult
+from NeuroTriageLib.core.findings import Abc2, ExamResult, Reading
+from NeuroTriageLib.core.geometry import SliceGrid
 from NeuroTriageLib.core.volume import Volume
+from NeuroTriageLib.core.voxel_probabilities import VoxelProbabilities
+from NeuroTriageLib.review.live_measurements import AbcLines
 
 from . import result_nodes
-from .subject_tree import Subject, place_in_subject_tree, series_instance_uid
+from .abc2_lines import add_lines
+from .region_nodes import add_region_nodes
+from .subject_tree import Subject, place_in_subject_tree, put_into_folder, series_instance_uid
 from .volume_geometry import grid_of_volume
 
 
-@dataclass(frozen=True)
+@dataclass
 class ExamNodes:
     """The nodes that show one exam.
 
     Args:
         ct: the volume that was read.
-        segmentations, heatmaps: those of the answer; none of what could not be looked at.
-        table: findings and measurements.
-        lines: A and B of each ABC/2.
+        segmentations: the answer's mask (version 0); empty when it draws none or could not look.
+        heatmaps: the answer's, then one per system whose opinion went into it.
+        table: findings and measurements; None until it is made.
+        lines: A, B and C of each ABC/2.
+        regions: boxes of a detector.
         folder_item: subject hierarchy item of the results.
+        working: the reader's version of the mask; None until it is made.
     """
 
     ct: slicer.vtkMRMLScalarVolumeNode
-    segmentations: tuple[slicer.vtkMRMLSegmentationNode, ...]
-    heatmaps: tuple[slicer.vtkMRMLScalarVolumeNode, ...]
-    table: slicer.vtkMRMLTableNode
-    lines: tuple[slicer.vtkMRMLMarkupsLineNode, ...]
-    folder_item: int
+    segmentations: tuple[slicer.vtkMRMLSegmentationNode, ...] = ()
+    heatmaps: tuple[slicer.vtkMRMLScalarVolumeNode, ...] = ()
+    table: slicer.vtkMRMLTableNode | None = None
+    lines: tuple[slicer.vtkMRMLMarkupsLineNode, ...] = ()
+    regions: tuple[slicer.vtkMRMLModelNode, ...] = ()
+    folder_item: int = 0
+    working: slicer.vtkMRMLSegmentationNode | None = None
+
+    def add_working(self, node: slicer.vtkMRMLSegmentationNode) -> None:
+        """Take the reader's version in, also in the subject hierarchy."""
+        self.working = node
+        put_into_folder(node, self.folder_item)
+
+    def add_lines(self, nodes: list[slicer.vtkMRMLMarkupsLineNode]) -> None:
+        """Take lines in, also in the subject hierarchy."""
+        self.lines += tuple(nodes)
+        for node in nodes:
+            put_into_folder(node, self.folder_item)
 
 
 def show_exam(
@@ -44,24 +67,54 @@ def show_exam(
     Args:
         result: what the pipeline found.
         volume_node: the node that was read; None makes one from the result's own volume. Its slices are then in the
-            order that makes i, j, k right-handed, as Slicer has them after reading a file.
+            order that makes i, j, k right-handed (right_handed), as Slicer has them after reading a file.
         subject: names for a patient and study that the scene does not know; neutral ones when None.
     """
     if volume_node is None:
-        result = _with_right_handed_slices(result)
+        result = right_handed(result)
         volume_node = result_nodes.add_ct_node(result.volume)
-    ct_node = volume_node
+    nodes = ExamNodes(volume_node)
+    for step in exam_steps(result, nodes, subject):
+        step()
+    return nodes
+
+
+def exam_steps(result: ExamResult, nodes: ExamNodes, subject: Subject | None = None) -> Iterator[Callable[[], None]]:
+    """The same in steps that are short enough for the interface to stay alive between them."""
+    ct = nodes.ct
     answer = result.readings[:1]  # the systems' own masks would cover it; their opinions stand in the table
-    drawn = (reading for reading in answer if reading.segments)
-    segmentations = tuple(result_nodes.add_segmentation_node(result, reading, ct_node) for reading in drawn)
-    heatmaps = tuple(result_nodes.add_heatmap_node(reading, ct_node) for reading in answer)
-    table = result_nodes.add_findings_table(result)
-    lines = tuple(line for abc2 in result.abc2 for line in result_nodes.add_abc2_lines(abc2))
-    subject = subject or Subject(
-        study_instance_uid=result.study_instance_uid, series_instance_uid=result.volume.series_instance_uid
-    )
-    folder = place_in_subject_tree(ct_node, (*segmentations, *heatmaps, table, *lines), subject)
-    return ExamNodes(ct_node, segmentations, heatmaps, table, lines, folder)
+
+    def add_masks() -> None:
+        nodes.segmentations = tuple(result_nodes.add_segmentation_node(result, r, ct) for r in answer if r.segments)
+
+    def add_heatmap(reading: Reading) -> None:
+        nodes.heatmaps += (result_nodes.add_heatmap_node(reading, ct),)
+
+    def add_figures() -> None:
+        nodes.table = result_nodes.add_findings_table(result)
+        nodes.lines = tuple(node for item in result.abc2 for node in add_lines(item.code, lines_of(item, result.grid)))
+        nodes.regions = tuple(add_region_nodes(result))
+
+    def place() -> None:
+        uids = {"study_instance_uid": result.study_instance_uid}
+        uids["series_instance_uid"] = result.volume.series_instance_uid
+        placed = (*nodes.segmentations, *nodes.heatmaps, nodes.table, *nodes.lines, *nodes.regions)
+        nodes.folder_item = place_in_subject_tree(ct, placed, subject or Subject(**uids))
+
+    yield add_masks
+    for reading in result.readings:
+        if reading.heatmap_kji.shape == result.grid.shape_kji:
+            yield partial(add_heatmap, reading)
+    yield add_figures
+    yield place
+
+
+def lines_of(item: Abc2, grid: SliceGrid) -> AbcLines:
+    """A and B as they were measured, and C as a line of its length across the slices, through the middle of A."""
+    a_ends = np.asarray(item.a_ends_lps_mm)
+    half = grid.normal * item.c_mm / 2
+    c_ends = (tuple((a_ends.mean(0) - half).tolist()), tuple((a_ends.mean(0) + half).tolist()))
+    return AbcLines(item.a_ends_lps_mm, item.b_ends_lps_mm, c_ends)
 
 
 def volume_from_node(volume_node: slicer.vtkMRMLScalarVolumeNode) -> Volume:
@@ -86,14 +139,20 @@ def volume_from_node(volume_node: slicer.vtkMRMLScalarVolumeNode) -> Volume:
     )
 
 
-def _with_right_handed_slices(result: ExamResult) -> ExamResult:
-    """The same exam with the slices of its images in the order in which i, j, k are right-handed.
+def right_handed(result: ExamResult) -> ExamResult:
+    """The same exam with its slices in the order in which i, j, k are right-handed; every slice number goes along.
 
     Slicer reverses left-handed volumes whenever it reads one, but not the transform, table and masks beside it.
     """
     origins = result.grid.origins_lps_mm
     if (origins[-1] - origins[0]) @ result.grid.normal >= 0:
         return result
+    last = len(origins) - 1
+
+    def turned(item):
+        """A finding or ABC/2 with its key slice counted from the other end."""
+        return item if item.key_slice is None else replace(item, key_slice=last - item.key_slice)
+
     volume = replace(
         result.volume,
         array_kji=result.volume.array_kji[::-1],
@@ -101,11 +160,39 @@ def _with_right_handed_slices(result: ExamResult) -> ExamResult:
         sop_instance_uids=result.volume.sop_instance_uids[::-1],
         frame_numbers=result.volume.frame_numbers[::-1],
     )
-    readings = tuple(
-        replace(reading, label_kji=reading.label_kji[::-1], heatmap_kji=reading.heatmap_kji[::-1])
-        for reading in result.readings
+    return replace(
+        result,
+        volume=volume,
+        readings=tuple(_turned_reading(reading, result.grid.shape_kji) for reading in result.readings),
+        findings=tuple(map(turned, result.findings)),
+        opinions=tuple(map(turned, result.opinions)),
+        abc2=tuple(map(turned, result.abc2)),
     )
-    return replace(result, volume=volume, readings=readings)
+
+
+def _turned_reading(reading: Reading, shape_kji: tuple[int, int, int]) -> Reading:
+    last = shape_kji[0] - 1
+    return replace(
+        reading,
+        label_kji=reading.label_kji[::-1],
+        heatmap_kji=reading.heatmap_kji[::-1],
+        slice_probability={code: scores[::-1] for code, scores in reading.slice_probability.items()},
+        regions=tuple(replace(region, slice_index=last - region.slice_index) for region in reading.regions),
+        voxel_probabilities=reading.voxel_probabilities and _turned_voxels(reading.voxel_probabilities, shape_kji),
+    )
+
+
+def _turned_voxels(voxels: VoxelProbabilities, shape_kji: tuple[int, int, int]) -> VoxelProbabilities:
+    slices, rows, columns = shape_kji
+    k, place = np.divmod(voxels.index.astype(np.int64), rows * columns)
+    index = (slices - 1 - k) * rows * columns + place
+    order = np.argsort(index, kind="stable")
+    return replace(
+        voxels,
+        index=index[order].astype(np.uint32),
+        level=voxels.level[order],
+        type_level=voxels.type_level[order],
+    )
 
 
 def _plain_array(array: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What the slice views show: CT below, heatmap above it (off until asked for), and which place they look at."""
+"""What the slice views show: CT through a window, heatmap above it (off until asked for), and which place."""
 
 from __future__ import annotations
 
@@ -9,35 +9,43 @@ import slicer
 
 from NeuroTriageLib.core.findings import ExamResult, Finding
 from NeuroTriageLib.core.geometry import SliceGrid
+from NeuroTriageLib.review.labels import finding_mask, label_of_reading
 
 from .volume_geometry import flip_lps_ras
 
-HEATMAP_OPACITY = 0.6  # anatomy stays readable below it (ours)
+# Window and level in HU as they are in common use for head CT (Radiopaedia, "Windowing (CT)": brain 80/40, subdural
+# 130-300/50-100, stroke 40/40, bone 2800/600).
+WINDOW_PRESETS_HU: dict[str, tuple[float, float]] = {
+    "brain": (80.0, 40.0),
+    "subdural": (200.0, 75.0),
+    "bone": (2800.0, 600.0),
+    "stroke": (40.0, 40.0),
+}
 
 
-def show_in_slice_views(
-    ct_node: slicer.vtkMRMLScalarVolumeNode, heatmap_node: slicer.vtkMRMLScalarVolumeNode | None
-) -> None:
-    """CT as the background and the heatmap, invisible, as the foreground of every slice view.
-
-    Views that showed another image before are zoomed to the CT.
-    """
+def show_in_slice_views(ct_node: slicer.vtkMRMLScalarVolumeNode) -> None:
+    """CT as the background of every slice view, nothing above it; views that showed another image are zoomed to it."""
     for composite in _composites():
         is_new = composite.GetBackgroundVolumeID() != ct_node.GetID()
         composite.SetBackgroundVolumeID(ct_node.GetID())
-        composite.SetForegroundVolumeID(heatmap_node.GetID() if heatmap_node is not None else None)
+        composite.SetForegroundVolumeID(None)
         composite.SetForegroundOpacity(0.0)
         if is_new:
             _fit_view(composite)
 
 
-def set_heatmap_visible(heatmap_node: slicer.vtkMRMLScalarVolumeNode, visible: bool) -> None:
-    """Fade the heatmap in or out in every slice view."""
+def show_heatmap(heatmap_node: slicer.vtkMRMLScalarVolumeNode | None, opacity: float) -> None:
+    """Lay the heatmap over the CT in every slice view with this opacity (0-1); None takes any heatmap away."""
     for composite in _composites():
-        if visible:
-            composite.SetForegroundVolumeID(heatmap_node.GetID())
-        if composite.GetForegroundVolumeID() == heatmap_node.GetID():
-            composite.SetForegroundOpacity(HEATMAP_OPACITY if visible else 0.0)
+        composite.SetForegroundVolumeID(heatmap_node.GetID() if heatmap_node is not None else None)
+        composite.SetForegroundOpacity(opacity if heatmap_node is not None else 0.0)
+
+
+def set_window(ct_node: slicer.vtkMRMLScalarVolumeNode, preset: str) -> None:
+    """Show the CT through one of WINDOW_PRESETS_HU."""
+    display = ct_node.GetDisplayNode()
+    display.AutoWindowLevelOff()
+    display.SetWindowLevel(*WINDOW_PRESETS_HU[preset])
 
 
 def look_at(point_ras: np.ndarray) -> None:
@@ -63,19 +71,24 @@ def look_along_slices(slice_node: slicer.vtkMRMLSliceNode, grid: SliceGrid, poin
     slice_node.UpdateMatrices()
 
 
-def key_point_ras(result: ExamResult, finding: Finding) -> np.ndarray | None:
-    """(3,) the middle of a finding's mask on its key slice, or of a slice without a mask; None without a key slice."""
+def key_point_ras(result: ExamResult, finding: Finding, label_kji: np.ndarray | None = None) -> np.ndarray | None:
+    """(3,) the middle of a finding's mask on its key slice, or of a slice without a mask; None without a key slice.
+
+    Args:
+        result: the exam.
+        finding: what to look at.
+        label_kji: (K, J, I) the present mask in the review's fixed values; the answer's own when None.
+    """
     if finding.key_slice is None:
         return None
     _, rows, columns = result.grid.shape_kji
     middle_ij = np.array([(columns - 1) / 2, (rows - 1) / 2])
-    for reading in result.readings:
-        if reading.system == finding.system:
-            label_ji = reading.label_kji[finding.key_slice]
-            number = reading.codes.index(finding.code) + 1 if finding.code in reading.codes else None
-            inside = np.argwhere(label_ji == number if number else label_ji > 0)
-            if len(inside):
-                middle_ij = inside.mean(0)[::-1]
+    if label_kji is None and result.readings and result.readings[0].segments:
+        label_kji = label_of_reading(result.readings[0])
+    if label_kji is not None:
+        inside = np.argwhere(finding_mask(label_kji[finding.key_slice], finding.code))
+        if len(inside):
+            middle_ij = inside.mean(0)[::-1]
     return flip_lps_ras(result.grid.voxel_to_lps(np.array([*middle_ij, finding.key_slice])))
 
 

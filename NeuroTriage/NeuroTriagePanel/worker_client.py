@@ -69,11 +69,25 @@ class WorkerClient:
         """True while there is a process."""
         return self._process is not None
 
-    def send(self, **request) -> None:
-        """Send one request; starts the process first if there is none."""
+    @property
+    def process_id(self) -> int:
+        """The process's own number, 0 when there is none."""
+        return 0 if self._process is None else int(self._process.processId())
+
+    def start(self) -> None:
+        """Start the process if there is none, so that the first request need not wait for Python."""
         if self._process is None:
             self._start()
+
+    def send(self, **request) -> None:
+        """Send one request; starts the process first if there is none."""
+        self.start()
         self._process.write(qt.QByteArray((json.dumps(request) + "\n").encode()))
+
+    def wait(self, milliseconds: int) -> None:
+        """Let scripts wait for the process to say something, for at most this long."""
+        if self._process is not None:
+            self._process.waitForReadyRead(milliseconds)
 
     def stop(self) -> None:
         """End the process now; it is not spoken of as a crash."""

@@ -13,12 +13,14 @@ import tempfile
 from pathlib import Path
 
 from NeuroTriageLib.core.errors import NeuroTriageError, OutputError
-from NeuroTriageLib.core.exchange import load_exam
+from NeuroTriageLib.core.exam_bundle import write_bundle
+from NeuroTriageLib.core.exchange import load_exam, save_exam
 
 
 def write_scene(exchange_folder: Path, path: Path) -> None:
     """Read the exam, show it in a new scene and write that as an .mrb file. Raises NeuroTriageError."""
-    from .scene_bridge import show_exam
+    from .exam_node import keep_exam
+    from .scene_bridge import right_handed, show_exam
     from .slice_views import first_key_point_ras, look_along_slices, look_at, show_in_slice_views
     from .standalone_scene import add_slice_views, start_scene
 
@@ -28,8 +30,11 @@ def write_scene(exchange_folder: Path, path: Path) -> None:
         import slicer
 
         add_slice_views(application)
+        result = right_handed(result)
         nodes = show_exam(result)
-        show_in_slice_views(nodes.ct, nodes.heatmaps[0] if nodes.heatmaps else None)
+        save_exam(result, Path(cache, "exam"))
+        keep_exam(nodes, write_bundle(Path(cache, "exam")).read_bytes())
+        show_in_slice_views(nodes.ct)
         point = first_key_point_ras(result)
         look_at(point)
         look_along_slices(slicer.mrmlScene.GetNodeByID("vtkMRMLSliceNodeRed"), result.grid, point)

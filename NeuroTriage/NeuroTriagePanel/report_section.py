@@ -1,0 +1,113 @@
+"""The section Report: text for the dictation on the clipboard, and the HTML page with what was edited marked."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from NeuroTriageLib.core.errors import NeuroTriageError
+from NeuroTriageLib.core.exchange import save_exam
+from NeuroTriageLib.core.findings import ExamResult
+from NeuroTriageLib.review.dictation import dictation_text
+
+from .exam_store import ExamStore, present_exam
+from .review import Review
+from .theme import tone_style
+
+
+class ReportSection:
+    """Brings reportSection to life.
+
+    Args:
+        ui: the widgets by name.
+        store: who reads.
+        send: hands a request to the worker, which writes the HTML page.
+    """
+
+    def __init__(self, ui, store: ExamStore, send: Callable[..., None]) -> None:
+        self._ui, self._store, self._send = ui, store, send
+        self._review: Review | None = None
+        self._folder: Path | None = None
+        self._count = 0
+        ui.reportSection.connect("contentsCollapsed(bool)", lambda collapsed: self.update())
+        ui.copyReportButton.connect("clicked(bool)", self.copy)
+        ui.htmlReportButton.connect("clicked(bool)", self._on_html)
+
+    def use(self, review: Review | None) -> None:
+        """Report on this review, or nothing."""
+        self._review = review
+        self._ui.reportSection.visible = review is not None
+        self._say("")
+        if review is not None:
+            review.decided.add(self._forget_text)
+            review.mask_changed.add(self._forget_text)
+            self._forget_text()
+
+    def close(self) -> None:
+        """Remove what was handed to the worker."""
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = None
+
+    def update(self) -> None:
+        """Write the text anew when the section is opened; it measures everything, so not at each stroke or click."""
+        if self._review is not None and not self._ui.reportSection.collapsed:
+            self._ui.reportText.plainText = self.text()
+
+    def text(self) -> str:
+        """The text for the dictation, of the present mask and decisions."""
+        return dictation_text(self._exam())
+
+    def copy(self) -> None:
+        """Put the text on the clipboard."""
+        text = self.text()
+        self._ui.reportText.plainText = text
+        qt.QApplication.clipboard().setText(text)
+        self._say(_("The text is on the clipboard."))
+
+    def write_html(self, path: str) -> None:
+        """Have the worker write the page; the answer comes to on_event."""
+        try:
+            exam = self._exam()
+            self.close()
+            self._folder = Path(tempfile.mkdtemp(prefix="neurotriage-"))
+            save_exam(exam, self._folder)
+        except NeuroTriageError as error:
+            self._say(error.message(), "problem")
+            return
+        except OSError as error:
+            self._say(_("The report cannot be handed on: {0}.").format(error.strerror), "problem")
+            return
+        self._count += 1
+        self._send(id=f"report {self._count}", command="report", exam=str(self._folder), path=path)
+        self._say(_("Writing..."))
+
+    def on_event(self, event: dict) -> None:
+        """The worker has written the page, or says why not."""
+        self.close()
+        if event["event"] == "report":
+            self._say(_("Written: {0}").format(event["path"]), "good")
+        else:
+            self._say(f"{event['what']} {event['next_step']}".strip(), "problem")
+
+    def _exam(self) -> ExamResult:
+        return present_exam(self._review, self._store)
+
+    def _forget_text(self) -> None:
+        self._ui.reportText.plainText = _("Copy as text writes the report of the present state here, too.")
+
+    def _on_html(self) -> None:
+        path = qt.QFileDialog.getSaveFileName(slicer.util.mainWindow(), _("Report"), "report.html", "HTML (*.html)")
+        if path:
+            self.write_html(path)
+
+    def _say(self, text: str, tone: str = "neutral") -> None:
+        label = self._ui.reportLabel
+        label.text, label.visible = text, bool(text)
+        label.styleSheet = tone_style(label, tone)

@@ -1,0 +1,218 @@
+"""The section Study: the volume that is read, or a study whose series are judged and can be overruled."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from NeuroTriageLib.core.errors import NeuroTriageError
+from NeuroTriageLib.core.exchange import load_volume
+
+from .figures_table import fill_figures
+from .result_nodes import add_ct_node
+from .study_source import StudyChoice, database, database_files, database_studies, load_from_database, recognised_text
+from .subject_tree import Subject, place_in_study
+from .theme import color, tone_style
+
+COLUMNS = ("Series", "Role", "Images", "Kernel")
+_ROLE_CHOSEN, _ROLE_OTHER = "is read", "–"
+
+
+class StudySection:
+    """Brings studySection to life.
+
+    Args:
+        ui: the widgets by name.
+        send: hands a request to the worker.
+        on_loaded: called with the volume node of a series that was loaded.
+        on_failed: called with a message when the case that was asked for cannot be opened.
+    """
+
+    def __init__(
+        self, ui, send: Callable[..., None], on_loaded: Callable[[object], None], on_failed: Callable[[str], None]
+    ) -> None:
+        self._ui, self._send, self._on_loaded, self._on_failed = ui, send, on_loaded, on_failed
+        self._choices: list[StudyChoice] = []
+        self._series: list[dict] = []
+        self._study: dict = {}
+        self._from_database = self._load_at_once = False
+        self._folder: Path | None = None
+        self._count = 0
+        ui.diskStudyButton.connect("clicked(bool)", self._on_disk)
+        ui.databaseStudyButton.connect("clicked(bool)", self._on_database)
+        ui.studySelector.connect("activated(int)", self._on_study)
+        ui.seriesTable.connect("itemSelectionChanged()", self._update_load_button)
+        ui.seriesTable.connect("cellDoubleClicked(int,int)", lambda row, column: self.load())
+        ui.loadSeriesButton.connect("clicked(bool)", self.load)
+        self._show_series({})
+        self._ui.studySelectorLabel.visible = self._ui.studySelector.visible = False
+
+    def update(self, volume) -> None:
+        """Say what is known of the chosen volume."""
+        label = self._ui.recognisedLabel
+        label.text = recognised_text(volume)
+        label.visible = bool(label.text)
+        label.styleSheet = tone_style(label, "neutral")
+
+    def close(self) -> None:
+        """Remove what the worker handed over."""
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = None
+
+    def inspect(self, paths: list[str], *, from_database: bool = False, load_at_once: bool = False) -> None:
+        """Have the worker look at a study's headers; the answer comes to on_event.
+
+        Args:
+            paths: folder, zip or files.
+            from_database: the files are those of Slicer's DICOM database, which then loads the series.
+            load_at_once: load the chosen series without another click (a case of the list).
+        """
+        self._from_database, self._load_at_once = from_database, load_at_once
+        self._ask(command="inspect", paths=paths)
+        self._say(_("Looking at the headers..."))
+
+    def inspect_database(self, study_uid: str, *, load_at_once: bool = False) -> None:
+        """The same for a study of Slicer's DICOM database."""
+        files = database_files(study_uid)
+        if files:
+            self.inspect(files, from_database=True, load_at_once=load_at_once)
+        else:
+            self._load_at_once = load_at_once
+            self._fail(_("The study is not in Slicer's DICOM database."))
+
+    def on_event(self, event: dict) -> None:
+        """The worker has looked, or loaded, or says why it could not."""
+        if event.get("id") != f"inspect {self._count}":
+            return
+        if event["event"] == "error":
+            self._fail(f"{event['what']} {event['next_step']}".strip())
+        elif event["event"] == "inspected":
+            self._on_inspected(event["studies"])
+        elif event["event"] == "loaded":
+            self._on_volume(event)
+
+    def load(self) -> None:
+        """Load the series of the selected line."""
+        row = self._ui.seriesTable.currentRow()
+        if not 0 <= row < len(self._series):
+            return
+        series = self._series[row]
+        if self._from_database:
+            try:
+                self._take(load_from_database(series["series_instance_uid"]))
+            except NeuroTriageError as error:
+                self._fail(error.message())
+            return
+        self.close()
+        self._folder = Path(tempfile.mkdtemp(prefix="neurotriage-"))
+        uid = series["series_instance_uid"]
+        self._ask(command="load", paths=series["files"], series=uid, volume=str(self._folder / "volume"))
+        self._say(_("Loading..."))
+
+    def _ask(self, **request) -> None:
+        self._count += 1
+        self._send(id=f"inspect {self._count}", **request)
+
+    def _on_inspected(self, studies: list[dict]) -> None:
+        best = max(studies, key=lambda study: any(series["chosen"] for series in study["series"]))
+        self._show_series(best)
+        chosen = any(series["chosen"] for series in best["series"])
+        several = _(" The input holds {0} studies; one with a head CT is shown.").format(len(studies))
+        text = _("The series that will be read is marked; select another to overrule.")
+        if not chosen:
+            text = _("No series is a non-contrast axial head CT; select one to overrule, its reason is in the tooltip.")
+        self._say(text + (several if len(studies) > 1 else ""), "neutral" if chosen else "problem")
+        if self._load_at_once and chosen:
+            self.load()
+        elif self._load_at_once:
+            self._on_failed(text)
+
+    def _on_volume(self, event: dict) -> None:
+        try:
+            volume = load_volume(self._folder / "volume")
+        except NeuroTriageError as error:
+            self._fail(error.message())
+            return
+        node = add_ct_node(volume, event["description"] or _("Head CT"))
+        subject = Subject(
+            study_instance_uid=self._study["study_instance_uid"],
+            series_instance_uid=volume.series_instance_uid,
+            patient_key=self._study["patient_key"],
+            study_date=self._study["study_date"],
+        )
+        place_in_study(node, subject)
+        self.close()
+        self._take(node)
+
+    def _take(self, node) -> None:
+        self._say("")
+        self._show_series({})
+        slicer.util.setSliceViewerLayers(background=node, fit=True)
+        self._on_loaded(node)
+
+    def _show_series(self, study: dict) -> None:
+        table = self._ui.seriesTable
+        self._study, self._series = study, study.get("series", [])
+        rows = [_cells(series) for series in self._series]
+        fill_figures(table, COLUMNS, rows, tooltips=[_reasons(s) for s in self._series], left_columns=(0, 1, 3))
+        for number, series in enumerate(self._series):
+            if series["chosen"]:
+                table.setCurrentCell(number, 0)
+                for column in range(len(COLUMNS)):
+                    table.item(number, column).setBackground(qt.QBrush(color(table, "present")))
+        table.visible = bool(rows)
+        self._update_load_button()
+
+    def _update_load_button(self) -> None:
+        self._ui.loadSeriesButton.visible = bool(self._series)
+        self._ui.loadSeriesButton.enabled = 0 <= self._ui.seriesTable.currentRow() < len(self._series)
+
+    def _on_disk(self) -> None:
+        folder = qt.QFileDialog.getExistingDirectory(slicer.util.mainWindow(), _("Folder of a study"))
+        if folder:
+            self.inspect([folder])
+
+    def _on_database(self) -> None:
+        self._choices = database_studies()
+        selector = self._ui.studySelector
+        selector.clear()
+        selector.addItems([choice.text for choice in self._choices])
+        self._ui.studySelectorLabel.visible = selector.visible = bool(self._choices)
+        if self._choices:
+            self._on_study(0)
+        else:
+            missing = _("Slicer's DICOM database is not open.") if database() is None else _("It holds no study.")
+            self._say(missing, "problem")
+
+    def _on_study(self, index: int) -> None:
+        self.inspect_database(self._choices[index].uid)
+
+    def _fail(self, text: str) -> None:
+        self._say(text, "problem")
+        if self._load_at_once:
+            self._load_at_once = False
+            self._on_failed(text)
+
+    def _say(self, text: str, tone: str = "neutral") -> None:
+        label = self._ui.studyLabel
+        label.text, label.visible = text, bool(text)
+        label.styleSheet = tone_style(label, tone)
+
+
+def _cells(series: dict) -> tuple[str, ...]:
+    name = series["description"] or series["modality"] or series["series_instance_uid"]
+    role = _ROLE_CHOSEN if series["chosen"] else _ROLE_OTHER
+    return (f"{series['modality']}  {name}".strip(), role, str(series["instance_count"]), series["kernel"] or "–")
+
+
+def _reasons(series: dict) -> str:
+    thickness = series["slice_thickness_mm"]
+    facts = [f"Slice thickness {thickness} mm."] if thickness else []
+    return "\n".join([*series["reasons"], *facts, *series["flags"]])

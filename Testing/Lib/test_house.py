@@ -63,6 +63,7 @@ TORCH_MODULES = re.compile(
 # Rooms that the panel may import: nothing else is loaded by them than numpy (and SimpleITK when parts are counted).
 PANEL_ROOMS = {"core", "measurements", "review"}
 PANEL_PACKAGES = {"numpy", "slicer", "qt", "ctk", "vtk", "vtkmodules"}
+PANEL_PACKAGES |= {"DICOMLib", "SampleData", "PyTorchUtils"}  # modules of Slicer and of an extension, imported on use
 
 # What a package is called when it is imported, where that differs from its name in pyproject.toml.
 IMPORT_NAMES = {

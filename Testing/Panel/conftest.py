@@ -35,12 +35,17 @@ def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> 
 
 
 class SceneFile(pytest.File):
-    """A file whose tests import slicer, so it is read, not imported, here."""
+    """A file whose tests import slicer, so it is read, not imported, here; SLOW = True marks all of them."""
 
     def collect(self):
-        for statement in ast.parse(self.path.read_text(encoding="utf-8")).body:
+        statements = ast.parse(self.path.read_text(encoding="utf-8")).body
+        slow = any(isinstance(s, ast.Assign) and ast.unparse(s) == "SLOW = True" for s in statements)
+        for statement in statements:
             if isinstance(statement, ast.FunctionDef) and statement.name.startswith("test_"):
-                yield SceneTest.from_parent(self, name=statement.name)
+                test = SceneTest.from_parent(self, name=statement.name)
+                if slow:
+                    test.add_marker(pytest.mark.slow)
+                yield test
 
 
 class SceneTest(pytest.Item):

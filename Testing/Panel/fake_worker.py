@@ -1,14 +1,14 @@
 """A worker that speaks the protocol and reads nothing: ``python fake_worker.py MODE``. For the panel's tests.
 
-Modes: good, slow (waits for cancel), deaf (never answers), crash, torchless, error, noisy (prints beside the protocol),
-twice (an event of an earlier run comes late).
+Modes: good, weighed (three systems), unfamiliar (until it is asked to read all the same), deaf (never answers), crash,
+torchless, error, noisy (prints beside the protocol), twice (an event of an earlier run comes late).
 """
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 
 import made_exams  # noqa: E402
+from NeuroTriageLib.core.exam_bundle import write_bundle  # noqa: E402
 from NeuroTriageLib.core.exchange import load_volume, save_exam  # noqa: E402
 
 STAGES = ("model", "quality", "prepare", "network", "decode", "measurements")
@@ -25,7 +26,7 @@ def emit(**event) -> None:
     print(json.dumps(event), flush=True)
 
 
-def triage(request: dict, mode: str, cancelled: threading.Event) -> None:
+def triage(request: dict, mode: str) -> None:
     run = request["id"]
     if mode == "crash":
         print("free(): invalid pointer", file=sys.stderr, flush=True)
@@ -43,32 +44,40 @@ def triage(request: dict, mode: str, cancelled: threading.Event) -> None:
         emit(event="progress", id=run, stage=stage, fraction=0.0)
         if mode == "noisy":
             print("a library that prints [1, 2]", flush=True)
-        if mode in ("slow", "deaf") and stage == "network":
+        if mode == "deaf" and stage == "network":
             emit(event="progress", id=run, stage=stage, fraction=0.5)
-            while not (cancelled.is_set() and mode == "slow"):
-                time.sleep(0.01)
-            emit(event="cancelled", id=run)
-            return
+            time.sleep(3600)
         emit(event="progress", id=run, stage=stage, fraction=1.0)
     volume = load_volume(Path(request["volume"]))
-    save_exam(made_exams.exam(volume.grid, volume), Path(request["result"]))
+    save_exam(_answer(volume, mode, accepted=request["accept_unfamiliar"]), Path(request["result"]))
+    write_bundle(Path(request["result"]))
     emit(event="result", id=run, result=request["result"])
 
 
+def _answer(volume, mode: str, *, accepted: bool):
+    if mode == "unfamiliar" and not accepted:
+        return made_exams.unfamiliar_exam(volume.grid, volume)
+    exam = (made_exams.weighed_exam if mode == "weighed" else made_exams.exam)(volume.grid, volume)
+    return dataclasses.replace(exam, study_instance_uid="")  # a volume of the scene has none
+
+
+def describe(request: dict, mode: str) -> None:
+    packs = [{"name": "kuo2019-test"}]
+    systems = [
+        {"name": name, "title": f"Test of {name}", "modality": "CT", "packs": packs if name != "chang2018" else []}
+        for name in ("kuo2019", "chang2018", "ye2019", "consensus")
+    ]
+    missing = ["torch"] if mode == "torchless" else []
+    computer = {"missing_packages": missing, "devices": {} if missing else {"cpu": "CPU"}}
+    emit(event="described", id=request["id"], default_system="consensus", systems=systems, computer=computer)
+
+
 def main() -> None:
-    mode, cancelled = sys.argv[1], threading.Event()
+    mode = sys.argv[1]
     emit(event="ready", version="test")
-    thread = None
     for line in sys.stdin:
         request = json.loads(line)
-        if request["command"] == "triage" and mode == "crash":
-            triage(request, mode, cancelled)
-        elif request["command"] == "triage":
-            cancelled.clear()
-            thread = threading.Thread(target=triage, args=(request, mode, cancelled), daemon=True)
-            thread.start()
-        elif request["command"] == "cancel":
-            cancelled.set()
+        {"triage": triage, "describe": describe}[request["command"]](request, mode)
 
 
 if __name__ == "__main__":

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
+from dataclasses import replace
 
 import numpy as np
 
 from NeuroTriageLib.core.codes import CT_HEMORRHAGE_CODES
-from NeuroTriageLib.core.findings import Abc2, ExamResult, Finding, ModelIdentity, QualityFlag, Reading
+from NeuroTriageLib.core.findings import (
+    Abc2,
+    ExamResult,
+    Familiarity,
+    Finding,
+    ModelIdentity,
+    QualityFlag,
+    Reading,
+    Region,
+)
 from NeuroTriageLib.core.geometry import SliceGrid
 from NeuroTriageLib.core.volume import Volume
+from NeuroTriageLib.core.voxel_probabilities import VoxelCollector, VoxelProbabilities
 
 IPH_BOX = (slice(3, 6), slice(10, 30), slice(12, 20))
 SDH_BOX = (slice(7, 9), slice(40, 50), slice(20, 33))
 SHAPE_KJI = (12, 64, 48)
+# Around the IPH lie voxels that a lower threshold takes in; nothing else is above the floor.
+HALO_BOX = (slice(3, 6), slice(8, 32), slice(12, 20))
+CORE_LEVEL, HALO_LEVEL = 0.83, 0.3
 MODEL = ModelIdentity("kuo2019-test", "0.1", "ab" * 32)
 
 
@@ -47,7 +60,7 @@ def in_scene_order(on: SliceGrid, array_kji: np.ndarray) -> tuple[SliceGrid, np.
     """Grid and array with the slices from foot to head, which makes i, j, k right-handed here, as Slicer wants it."""
     if on.origins_lps_mm[-1, 2] > on.origins_lps_mm[0, 2]:
         return on, array_kji
-    return dataclasses.replace(on, origins_lps_mm=on.origins_lps_mm[::-1]), array_kji[::-1]
+    return replace(on, origins_lps_mm=on.origins_lps_mm[::-1]), array_kji[::-1]
 
 
 def volume(on: SliceGrid) -> Volume:
@@ -77,8 +90,9 @@ def exam(on: SliceGrid, image: Volume | None = None) -> ExamResult:
         threshold=dict.fromkeys(codes, 0.5),
         slice_probability={code: np.zeros(on.shape_kji[0]) for code in codes},
         label_kji=label,
-        heatmap_kji=np.where(label > 0, 0.83, 0.0).astype(np.float16),
+        heatmap_kji=np.where(label > 0, CORE_LEVEL, 0.0).astype(np.float16),
         model=MODEL,
+        voxel_probabilities=_voxel_probabilities(label),
     )
     return ExamResult(
         volume=image or volume(on),
@@ -92,6 +106,59 @@ def exam(on: SliceGrid, image: Volume | None = None) -> ExamResult:
         device="cpu",
         timings_s={},
     )
+
+
+def _voxel_probabilities(label_kji: np.ndarray) -> VoxelProbabilities:
+    """The boxes at CORE_LEVEL, the halo at HALO_LEVEL; types as in the label map."""
+    level = np.where(label_kji > 0, CORE_LEVEL, 0.0)
+    level[HALO_BOX] = np.maximum(level[HALO_BOX], HALO_LEVEL)
+    codes = CT_HEMORRHAGE_CODES
+    types = np.stack([np.where(label_kji == value, level, 0.0) for value in range(1, len(codes) + 1)])
+    types[0][HALO_BOX] = level[HALO_BOX]
+    collector = VoxelCollector(codes, 0.5)
+    collector.add(0, level.astype(np.float16), types)
+    return collector.collected()
+
+
+def weighed_exam(on: SliceGrid, image: Volume | None = None) -> ExamResult:
+    """The exam as the answer of a consensus of three; one is of another mind about the subdural hemorrhage."""
+    plain = exam(on, image)
+    answer = plain.readings[0]
+    kuo = replace(answer, voxel_probabilities=None)
+    j, i = SDH_BOX[1:]
+    boxes = (
+        Region("IPH", 0.92, True, 4, (IPH_BOX[1].start, IPH_BOX[2].start, IPH_BOX[1].stop - 1, IPH_BOX[2].stop - 1), 1),
+        Region("SDH+EDH", 0.31, False, 7, (j.start, i.start, j.stop - 1, i.stop - 1)),
+    )
+    chang = replace(kuo, system="chang2018", regions=boxes, model=ModelIdentity("chang2018-test", "0.1", "cd" * 32))
+    heat = np.zeros(on.shape_kji, np.float16)
+    heat[IPH_BOX] = 0.5
+    ye = replace(kuo, system="ye2019", segments=False, heatmap_kji=heat, label_kji=np.zeros_like(answer.label_kji))
+    findings = tuple(_weighed(item) for item in plain.findings)
+    subdural = Finding("SDH+EDH", "chang2018", "not_found", 0.31, 0.5, 0.0, 0)
+    hemorrhage = Finding("any", "chang2018", "found", 0.88, 0.5, 0.8, 1, 4, "small")
+    by_ye = tuple(replace(item, system="ye2019", volume_ml=None) for item in plain.findings if item.probability)
+    return replace(
+        plain,
+        readings=(replace(answer, system="consensus", heatmap_source="mean of kuo2019, chang2018"), kuo, chang, ye),
+        findings=findings,
+        opinions=(*plain.findings, hemorrhage, subdural, *by_ye),
+    )
+
+
+def unfamiliar_exam(on: SliceGrid, image: Volume | None = None) -> ExamResult:
+    """An exam that the systems refused to read."""
+    plain = exam(on, image)
+    told = Familiarity(score=7.5, threshold=4.0, reasons=("the brain is too bright",))
+    findings = tuple(Finding(f.code, "consensus", "could_not_look", reason=told.message()) for f in plain.findings)
+    return replace(plain, readings=(), findings=findings, abc2=(), familiarity=told)
+
+
+def _weighed(item: Finding) -> Finding:
+    if item.probability is None:
+        return replace(item, system="consensus")
+    split = item.code == "SDH"
+    return replace(item, system="consensus", doubt=0.31 if split else 0.04, agreement="split" if split else "agree")
 
 
 def _finding(code: str, probability: float, on: SliceGrid) -> Finding:

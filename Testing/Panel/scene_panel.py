@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import os
 import sys
 import time
-from pathlib import Path
 
 import qt
 import slicer
@@ -13,43 +13,7 @@ import slicer
 import made_exams
 from NeuroTriagePanel.result_nodes import add_ct_node
 from NeuroTriagePanel.worker_client import WorkerCommand
-from slicer_host.application import load_module
-
-ROOT = Path(__file__).resolve().parents[2]
-_loaded = {}
-
-
-def panel(mode: str = "good", grid_name: str = "tilted"):
-    """The module's widget with a CT in the scene and a fake worker of this mode."""
-    if not _loaded:
-        _loaded["widget"], _loaded["panel"] = load_module(ROOT / "NeuroTriage" / "NeuroTriage.py")
-    widget = _loaded["widget"]
-    client = widget.panel._worker
-    client.stop()
-    client.command = WorkerCommand(sys.executable, (str(ROOT / "Testing/Panel/fake_worker.py"), mode), str(ROOT))
-    if grid_name:
-        grid = made_exams.GRIDS[grid_name]
-        add_ct_node(made_exams.volume(grid))
-    _loaded["panel"].show()
-    qt.QApplication.processEvents()
-    return widget
-
-
-def wait_until(condition, seconds: float = 30.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited too long"
-        qt.QApplication.processEvents()
-        time.sleep(0.002)
-
-
-def run_to_end(widget) -> None:
-    widget.ui.runButton.click()
-    wait_until(lambda: not widget.panel.state.busy)
-
-
-def count(class_name: str) -> int:
-    return slicer.mrmlScene.GetNumberOfNodesByClass(class_name)
+from panel_on_host import ROOT, count, fake_worker, panel, run_to_end, wait_until
 
 
 def node_names() -> list[str]:
@@ -72,16 +36,11 @@ def test_run_is_possible_once_a_volume_is_there():
 def test_a_run_fills_scene_and_table():
     widget = panel()
     run_to_end(widget)
-    table = widget.ui.findingsTable
-    names = [table.item(row, 0).text() for row in range(table.rowCount)]
-    assert names == ["Any", "Intraparenchymal", "Intraventricular", "Subdural", "Epidural", "Subarachnoid"]
-    assert [table.item(1, column).text() for column in range(1, 6)] == ["0.95", "0.50", "0.8", "Found", "5"]
-    assert [table.item(4, column).text() for column in range(1, 6)] == ["–", "–", "–", "Not assessed", "–"]
-    assert widget.ui.findingsWidget.visible and not widget.ui.progressWidget.visible
+    assert widget.ui.findingsSection.visible and not widget.ui.progressWidget.visible
     assert "Hemorrhage found: intraparenchymal, subdural." in widget.ui.statusLabel.text
     assert "tilted by 15.0" in widget.ui.qualityLabel.text
     assert count("vtkMRMLSegmentationNode") == 1 and count("vtkMRMLTableNode") == 1
-    assert count("vtkMRMLMarkupsLineNode") == 2 and count("vtkMRMLScalarVolumeNode") == 2
+    assert count("vtkMRMLMarkupsLineNode") == 6 and count("vtkMRMLScalarVolumeNode") == 2
 
 
 def test_the_results_lie_on_the_volume_that_was_chosen():
@@ -122,24 +81,34 @@ def test_the_interface_answers_while_the_worker_works():
     widget.panel.forget_scene()
 
 
-def test_cancel_leaves_the_scene_as_it_was_and_the_worker_warm():
-    widget = panel("slow")
+def test_cancel_ends_the_process_at_once_and_leaves_the_scene_as_it_was():
+    widget = panel("deaf")
     before = node_names()
     widget.ui.runButton.click()
     wait_until(lambda: widget.ui.progressBar.value > 40)
+    process, started = widget.panel.run.worker.process_id, time.monotonic()
     widget.ui.runButton.click()
-    assert widget.ui.stageLabel.text == "Cancelling" and not widget.ui.runButton.enabled
-    wait_until(lambda: not widget.panel.state.busy)
+    assert time.monotonic() - started < 2.0 and not process_lives(process)
     assert widget.ui.statusLabel.text == "Cancelled." and widget.ui.runButton.text == "Run"
-    assert node_names() == before and widget.panel._worker.running
+    assert node_names() == before
+    assert widget.panel.run.worker.running, "a fresh process waits for the next run"
+
+
+def process_lives(process_id: int) -> bool:
+    """True while there is such a process."""
+    try:
+        os.kill(process_id, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def test_a_second_run_uses_the_same_process_and_keeps_the_first_results():
     widget = panel()
     run_to_end(widget)
-    process = widget.panel._worker._process
+    process = widget.panel.run.worker.process_id
     run_to_end(widget)
-    assert widget.panel._worker._process is process
+    assert widget.panel.run.worker.process_id == process
     assert count("vtkMRMLSegmentationNode") == 2
 
 
@@ -149,17 +118,15 @@ def test_a_crash_is_told_with_a_next_step_and_the_next_run_starts_anew():
     run_to_end(widget)
     assert "ended unexpectedly (code 139)" in widget.ui.statusLabel.text
     assert "Run again" in widget.ui.statusLabel.text
-    assert node_names() == before and not widget.panel._worker.running
-    widget.panel._worker.command = WorkerCommand(
-        sys.executable, (str(ROOT / "Testing/Panel/fake_worker.py"), "good"), str(ROOT)
-    )
+    assert node_names() == before and not widget.panel.run.worker.running
+    widget.panel.run.worker.command = fake_worker("good")
     run_to_end(widget)
     assert "Hemorrhage found" in widget.ui.statusLabel.text
 
 
 def test_a_program_that_cannot_be_started_is_told():
     widget = panel()
-    widget.panel._worker.command = WorkerCommand(str(ROOT / "no such program"), (), str(ROOT))
+    widget.panel.run.worker.command = WorkerCommand(str(ROOT / "no such program"), (), str(ROOT))
     run_to_end(widget)
     assert "could not be started" in widget.ui.statusLabel.text
 
@@ -195,7 +162,7 @@ def test_a_volume_removed_during_the_run_gets_no_results():
     widget = panel("good")
     widget.ui.runButton.click()
     slicer.mrmlScene.RemoveNode(widget._parameterNode.inputVolume)
-    wait_until(lambda: not widget.panel.state.busy)
+    wait_until(lambda: not widget.panel.run.state.busy)
     assert "was removed" in widget.ui.statusLabel.text and count("vtkMRMLSegmentationNode") == 0
 
 
@@ -203,7 +170,7 @@ def test_a_volume_moved_during_the_run_gets_no_results():
     widget = panel("good", "regular")
     widget.ui.runButton.click()
     widget._parameterNode.inputVolume.SetOrigin(0.0, 0.0, 77.0)
-    wait_until(lambda: not widget.panel.state.busy)
+    wait_until(lambda: not widget.panel.run.state.busy)
     assert "was moved" in widget.ui.statusLabel.text and count("vtkMRMLSegmentationNode") == 0
 
 
@@ -213,7 +180,7 @@ def test_closing_the_scene_stops_the_run():
     wait_until(lambda: widget.ui.progressBar.value > 40)
     slicer.mrmlScene.Clear(False)
     qt.QApplication.processEvents()
-    assert not widget.panel.state.busy and not widget.panel._worker.running
+    assert not widget.panel.run.state.busy and not widget.panel.run.worker.running
     assert not widget.ui.runButton.enabled
 
 
@@ -222,34 +189,56 @@ def test_a_volume_that_cannot_be_read_is_told_at_once():
     node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "empty")
     widget.ui.inputSelector.setCurrentNode(node)
     widget.ui.runButton.click()
-    assert "holds no image" in widget.ui.statusLabel.text and not widget.panel.state.busy
+    assert "holds no image" in widget.ui.statusLabel.text and not widget.panel.run.state.busy
 
 
-def test_a_click_on_a_finding_moves_the_views_to_its_key_slice():
-    view = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSliceNode", "Red")
-    view.SetLayoutName("Red")
-    view.SetOrientation("Axial")
-    widget = panel(grid_name="regular")
+def test_an_unfamiliar_exam_is_read_only_when_the_reader_insists():
+    widget = panel("unfamiliar")
     run_to_end(widget)
-    heights = {}
-    for row, box in ((1, made_exams.IPH_BOX), (3, made_exams.SDH_BOX)):
-        widget.ui.findingsTable.cellClicked.emit(row, 0)
-        heights[row] = view.GetSliceOffset()
-        expected = made_exams.GRIDS["regular"].origins_lps_mm[box[0].start + 1, 2]
-        assert abs(heights[row] - expected) < 1e-6
-    assert heights[1] != heights[3]
+    assert "not a negative result" in widget.ui.statusLabel.text and "too bright" in widget.ui.statusLabel.text
+    assert widget.ui.acceptUnfamiliarButton.visible and count("vtkMRMLSegmentationNode") == 0
+    widget.ui.acceptUnfamiliarButton.click()
+    wait_until(lambda: not widget.panel.run.state.busy)
+    assert "Hemorrhage found" in widget.ui.statusLabel.text and not widget.ui.acceptUnfamiliarButton.visible
 
 
-def test_the_heatmap_is_off_until_its_box_is_ticked():
-    composite = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSliceCompositeNode", "Red")
+def test_systems_without_a_model_pack_are_not_offered():
     widget = panel()
+    widget.panel.run.describe()
+    wait_until(lambda: widget.panel.run.described)
+    selector = widget.ui.systemSelector
+    texts = [selector.itemText(index) for index in range(selector.count)]
+    assert texts == ["Best that is installed (consensus)", "kuo2019: Test of kuo2019", "ye2019: Test of ye2019"]
+    selector.currentIndex = 2
+    assert widget.panel.run.choices().system == "ye2019"
+
+
+def test_the_estimate_is_said_to_be_a_guess_until_this_computer_was_measured():
+    widget = panel()
+    widget.panel.run.describe()
+    wait_until(lambda: widget.panel.run.described)
+    assert "a guess, not measured here yet" in widget.ui.estimateLabel.text
     run_to_end(widget)
-    heatmap = widget.panel._nodes.heatmaps[0]
-    assert composite.GetForegroundVolumeID() == heatmap.GetID() and composite.GetForegroundOpacity() == 0.0
-    widget.ui.heatmapCheckBox.checked = True
-    assert composite.GetForegroundOpacity() > 0.3
-    widget.ui.heatmapCheckBox.checked = False
-    assert composite.GetForegroundOpacity() == 0.0
+    widget.ui.systemSelector.currentIndex = 1
+    assert "measured on this computer" in widget.ui.estimateLabel.text
+
+
+def test_a_gpu_that_is_not_there_is_told_before_the_run():
+    widget = panel()
+    widget.panel.run.describe()
+    wait_until(lambda: widget.panel.run.described)
+    widget.ui.deviceSelector.currentIndex = 2
+    assert "would be refused" in widget.ui.estimateLabel.text
+    widget.ui.deviceSelector.currentIndex = 0
+
+
+def test_a_panel_without_packages_says_what_is_missing_and_how_much_it_is_before_any_run():
+    widget = panel("torchless")
+    widget.panel.run.describe()
+    wait_until(lambda: widget.panel.run.described)
+    text = widget.ui.statusLabel.text
+    assert "Python package torch" in text and "250 MB" in text and "3.5 GB" in text
+    assert widget.ui.installButton.visible and widget.ui.installWheelsButton.visible
 
 
 def test_the_choice_of_the_device_is_kept_in_the_scene():
@@ -261,11 +250,11 @@ def test_the_choice_of_the_device_is_kept_in_the_scene():
     assert widget._parameterNode.parameterNode.GetParameter("device") == "CPU"
 
 
-def test_neither_torch_nor_any_third_party_package_is_imported():
+def test_the_panel_never_imports_torch():
     widget = panel()
     run_to_end(widget)
     loaded = {name.split(".")[0] for name in sys.modules}
-    assert not loaded & {"torch", "SimpleITK", "pydicom", "scipy", "pandas"}
+    assert not loaded & {"torch", "pydicom", "scipy", "pandas"}
 
 
 def test_the_modules_own_test_passes():

@@ -33,13 +33,13 @@ def test_a_volume_in_the_scene_comes_back_with_findings_of_the_model_that_ships(
     widget.ui.inputSelector.setCurrentNode(node)
     widget.ui.runButton.click()
     end = time.monotonic() + RUN_TIMEOUT_S
-    while widget.panel.state.busy and time.monotonic() < end:
+    while widget.panel.run.state.busy and time.monotonic() < end:
         qt.QApplication.processEvents()
         time.sleep(0.01)
-    assert widget.panel._nodes is not None, widget.ui.statusLabel.text
+    assert widget.panel.review is not None, widget.ui.statusLabel.text
     assert widget.ui.findingsTable.rowCount == 6
-    table = widget.panel._nodes.table
+    table = widget.panel.review.nodes.table
     assert json.loads(packs[0].read_text())["name"] in table.GetAttribute("NeuroTriage.models")
-    heat = slicer.util.arrayFromVolume(widget.panel._nodes.heatmaps[0])
+    heat = slicer.util.arrayFromVolume(widget.panel.review.nodes.heatmaps[0])
     assert heat.shape == slicer.util.arrayFromVolume(node).shape and np.isfinite(heat).all()
     widget.cleanup()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from NeuroTriagePanel.run_state import STAGES, Notice, Phase, RunState
+from NeuroTriagePanel.run_state import STAGES, Notice, RunState
 
 
 def test_the_stages_add_up_to_the_whole_run():
@@ -38,8 +38,3 @@ def test_each_run_has_a_number_of_its_own():
     first = RunState().begun(0.0)
     second = first.ended(Notice("Cancelled.")).begun(1.0)
     assert second.run == first.run + 1 and second.notice.text == ""
-
-
-def test_progress_after_cancel_changes_nothing():
-    state = RunState().begun(0.0).cancelling()
-    assert state.progressed("network", 0.9) == state and state.phase is Phase.CANCELLING

@@ -45,7 +45,7 @@ class FindingsSection:
             self._ui.qualityLabel.visible = bool(remarks)
             self.update()
             self.table.select(next((item.code for item in review.result.findings if item.present), None))
-            self.update()
+            self._update_selected({item.code: item for item in review.findings()})
 
     def update(self) -> None:
         """Make the widgets say what the review says."""

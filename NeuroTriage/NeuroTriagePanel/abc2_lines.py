@@ -21,18 +21,20 @@ Line = slicer.vtkMRMLMarkupsLineNode
 
 
 def add_lines(code: str, lines: AbcLines) -> list[Line]:
-    """The three diameters of a finding as lines whose ends can be dragged."""
-    made = []
-    for axis, ends in axes_of(lines).items():
-        node = add_node("vtkMRMLMarkupsLineNode", f"{code} {axis}")
-        node.SetAttribute(CODE_ATTRIBUTE, code)
-        node.SetAttribute(AXIS_ATTRIBUTE, axis)
-        node.CreateDefaultDisplayNodes()
-        place_line(node, ends)
-        node.SetUndoEnabled(True)
-        _style(node.GetDisplayNode(), ABC2_COLORS_RGB[axis])
-        made.append(node)
-    return made
+    """The diameters of a finding that are there, as lines whose ends can be dragged."""
+    return [add_line(code, axis, ends) for axis, ends in axes_of(lines).items()]
+
+
+def add_line(code: str, axis: str, ends_lps_mm: Sequence) -> Line:
+    """One diameter of a finding."""
+    node = add_node("vtkMRMLMarkupsLineNode", f"{code} {axis}")
+    node.SetAttribute(CODE_ATTRIBUTE, code)
+    node.SetAttribute(AXIS_ATTRIBUTE, axis)
+    node.CreateDefaultDisplayNodes()
+    place_line(node, ends_lps_mm)
+    node.SetUndoEnabled(True)
+    _style(node.GetDisplayNode(), ABC2_COLORS_RGB[axis])
+    return node
 
 
 def place_line(node: Line, ends_lps_mm: Sequence) -> None:

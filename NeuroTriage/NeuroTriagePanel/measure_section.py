@@ -13,7 +13,7 @@ from .abc2_lines import (
     AXIS_ATTRIBUTE,
     CODE_ATTRIBUTE,
     MOVED_ATTRIBUTE,
-    add_lines,
+    add_line,
     axes_of,
     label_line,
     moved_lines,
@@ -108,13 +108,13 @@ class MeasureSection:
         for code, item in self.measured.items():
             if item.abc2 is None:
                 continue
-            if (code, "A") not in have:
-                review.nodes.add_lines(add_lines(code, item.abc2.lines))
-                self._watch_lines()
-                continue
             for axis, ends in axes_of(item.abc2.lines).items():
-                if axis not in item.abc2.edited:
+                if (code, axis) not in have:  # a finding that is new, or a line that was removed or had no length
+                    review.nodes.add_lines([add_line(code, axis, ends)])
+                elif axis not in item.abc2.edited:
                     place_line(have[code, axis], ends)
+        if len(review.nodes.lines) > len(have):
+            self._watch_lines()
         shown = self._ui.linesCheckBox.checked
         for (code, _axis), node in have.items():
             measured = self.measured.get(code)

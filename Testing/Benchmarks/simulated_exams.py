@@ -64,6 +64,7 @@ class Reader:
         device: "auto", "cpu" or "cuda".
         threads: CPU threads of a process.
         anatomy_cache: folder in which prepared heads are kept; None keeps none.
+        accept_unfamiliar: the consensus answers exams that it would refuse; their records say so ("unfamiliar").
     """
 
     systems: tuple[str, ...]
@@ -71,6 +72,7 @@ class Reader:
     device: str
     threads: int
     anatomy_cache: Path | None = None
+    accept_unfamiliar: bool = False
 
 
 def add_arguments(parser: argparse.ArgumentParser, *, exams: int, first_seed: int, output: str) -> None:
@@ -89,6 +91,7 @@ def add_arguments(parser: argparse.ArgumentParser, *, exams: int, first_seed: in
         "--model", action="append", default=[], metavar="[SYSTEM=]PACK", help="model pack in place of the shipped one"
     )
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--accept-unfamiliar", action="store_true", help="answer what the consensus would refuse too")
     parser.add_argument("--anatomy-cache", type=Path, help="folder for prepared heads (12 s each to prepare)")
 
 
@@ -101,7 +104,9 @@ def reader_of(options: argparse.Namespace) -> Reader:
             raise SystemExit(f"Say which system {item} is for: --model SYSTEM=PACK.")
         packs[system or options.systems[0]] = Path(path)
     threads = options.threads or max(1, (os.cpu_count() or 1) // options.processes)
-    return Reader(tuple(options.systems), packs, options.device, threads, options.anatomy_cache)
+    return Reader(
+        tuple(options.systems), packs, options.device, threads, options.anatomy_cache, options.accept_unfamiliar
+    )
 
 
 def label_maps(folder: Path, only: Sequence[str] = ()) -> list[Path]:
@@ -155,11 +160,15 @@ def read(volume: Volume, systems: Mapping[str, Any]) -> dict[str, Reading | None
 def evaluate_exam(job: Job, reader: Reader, systems: Mapping[str, Any]) -> ExamRecord:
     """Make one exam, let the systems read it, compare."""
     exam = simulate(job, reader, systems)
+    readings = read(exam.volume, systems)
     answers = [
         Answer.of_reading(reading) if reading is not None else Answer(name, {}, frozenset())
-        for name, reading in read(exam.volume, systems).items()
+        for name, reading in readings.items()
     ]
     drawn = {key: exam.truth[key] for key in ("mimics", "changes", "midline_shift_mm") if key in exam.truth}
+    told = [reading.deliberation for reading in readings.values() if reading is not None and reading.deliberation]
+    if told:
+        drawn["unfamiliar"] = not told[0].familiarity.is_familiar
     source = ExamSource(job.exam, stem(job.label_map), simulated=True, conditions=drawn | job.conditions)
     truth = Truth(Labels(exam.label_kji, TRUE_CODES))
     return record_exam(source, exam.volume.grid, truth, answers)
@@ -198,10 +207,14 @@ def load(reader: Reader) -> dict[str, Any]:
     global _loaded
     import torch
 
-    from NeuroTriageLib.catalog import load_system
+    from NeuroTriageLib.catalog import CONSENSUS, load_system
 
     torch.set_num_threads(reader.threads)
-    systems = {name: load_system(name, pack=reader.packs.get(name), device=reader.device) for name in reader.systems}
+    choices = {CONSENSUS: {"accept_unfamiliar": True}} if reader.accept_unfamiliar else {}
+    systems = {
+        name: load_system(name, pack=reader.packs.get(name), device=reader.device, **choices.get(name, {}))
+        for name in reader.systems
+    }
     _loaded = (reader, systems)
     return systems
 

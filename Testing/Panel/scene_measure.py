@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import slicer
 
 import made_exams
 from NeuroTriagePanel.abc2_lines import AXIS_ATTRIBUTE, CODE_ATTRIBUTE, MOVED_ATTRIBUTE
@@ -63,6 +64,16 @@ def test_lines_that_nobody_moved_follow_the_edited_mask():
     c_after = widget.panel.measure.measured["IPH"].abc2.c_mm
     assert abs(c_after - c_before - GRID.slice_extents_mm[6]) < 1e-6
     assert abs(line(widget, "IPH", "C").GetLineLengthWorld() - c_after) < 1e-3
+
+
+def test_a_line_that_was_removed_is_proposed_again_and_the_others_stay():
+    widget = reviewed()
+    kept, removed = line(widget, "IPH", "A"), line(widget, "IPH", "C")
+    slicer.mrmlScene.RemoveNode(removed)
+    widget.panel.measure.measure()
+    here = [n for n in widget.panel.review.nodes.lines if slicer.mrmlScene.IsNodePresent(n)]
+    axes = [n.GetAttribute(AXIS_ATTRIBUTE) for n in here if n.GetAttribute(CODE_ATTRIBUTE) == "IPH"]
+    assert sorted(axes) == ["A", "B", "C"] and kept in here and removed not in here
 
 
 def test_a_type_that_the_reader_draws_gets_its_lines_and_one_that_is_gone_hides_them():

@@ -204,12 +204,13 @@ def _cell(value: float | None, width: int, digits: int) -> str:
 
 
 def _add_identify(commands: Any) -> None:
-    from .series_selection.identify_command import add_arguments
-
     parser = commands.add_parser(
         "identify", help="say what each series of a brain MRI is: one line of JSON per series", epilog=EXIT_CODES
     )
-    add_arguments(parser)
+    parser.add_argument("input", type=Path, help="DICOM folder or zip, NIfTI files, or JSON lines of headers")
+    role_help = "overrule the choice for a role (FLAIR, ADC, TRACE, ...); may be given several times"
+    parser.add_argument("--series", metavar="ROLE=UID_OR_TEXT", action="append", default=[], help=role_help)
+    parser.add_argument("--headers-only", action="store_true", help="do not look at pixels where headers are silent")
     parser.set_defaults(run=_identify)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from ..core.errors import ConfigError
@@ -14,25 +13,9 @@ from ..io.header_lines import HeaderLine, holds_headers, read_header_lines
 from ..io.inputs import open_input
 from .adc_unit import AdcUnit, unit_said
 from .mr_contrast import Identification, identify
-from .mr_contrasts import ROLES
 from .mr_facts import facts_of
 from .mr_roles import RoleChoice, choose_roles
 from .mr_series import MrSeries, identify_study
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of the command."""
-    parser.add_argument(
-        "input", type=Path, help="DICOM folder or zip, NIfTI files with or without sidecars, or JSON lines of headers"
-    )
-    parser.add_argument(
-        "--series",
-        metavar="ROLE=UID_OR_TEXT",
-        action="append",
-        default=[],
-        help=f"overrule the choice for a role ({', '.join(ROLES)}); may be given several times",
-    )
-    parser.add_argument("--headers-only", action="store_true", help="do not look at pixels where headers are silent")
 
 
 def identify_lines(options: argparse.Namespace) -> Iterator[str]:

@@ -48,8 +48,9 @@ check: $(VENV)/ready-test
 
 bench: $(VENV)/ready-test
 	@mkdir -p out/bench
-	for name in reading benchmark_kuo2019; do \
-		$(BIN)/python Testing/Benchmarks/$$name.py --json out/bench/$$name.json; done
+	$(BIN)/python Testing/Benchmarks/reading.py --json out/bench/reading.json
+	for system in consensus kuo2019; do \
+		$(BIN)/python Testing/Benchmarks/triage_time.py --system $$system --json out/bench/$$system.json; done
 
 clean:
 	rm -rf $(VENV) out build *.egg-info .pytest_cache .ruff_cache .mypy_cache

@@ -10,11 +10,8 @@ import torch.nn.functional as F
 
 from .canvas import HeadCanvas
 from .mass_effect import Deformation, deform
+from .slice_sampling import COORDINATE_STEP, PIXELS_AT_ONCE, filled_box, map_units, meets, sub_planes
 from .stack import Pose, Stack
-
-SUB_PLANE_MM = 1.3  # distance between the planes that a slice is averaged from; the maps' voxels are 1 mm (ours)
-COORDINATE_STEP = 8  # pixels between exactly computed coordinates; between them they are interpolated
-PIXELS_AT_ONCE = 2_000_000
 
 
 @dataclass(frozen=True)
@@ -38,18 +35,18 @@ def acquire(canvas: HeadCanvas, pose: Pose, stack: Stack, warp_mm: float) -> Acq
     displacement = deformation.total
     codes = list(canvas.blood)
     layers = torch.stack([canvas.hu, *(canvas.blood[code] for code in codes)])[None]
-    bleeding = _bleeding_box(canvas)
+    bleeding = filled_box([canvas.blood[code] for code in codes])
     count, height, width = stack.grid.shape_kji
     window = _head_window(canvas, pose, stack)
     out = torch.zeros((1 + len(codes), count, height, width), device=canvas.device)
     out[0] = -1000.0
     size = (window[0].stop - window[0].start, window[1].stop - window[1].start)
     per_pass = max(1, PIXELS_AT_ONCE // (size[0] * size[1]))
-    for k, (offsets, weights) in enumerate(_sub_planes(stack)):
+    for k, (offsets, weights) in enumerate(sub_planes(stack)):
         for at in range(0, len(offsets), per_pass):
             nodes = _coordinates(pose, stack, displacement, canvas.shape, k, offsets[at : at + per_pass], window)
             # Slices that no blood lies near need the Hounsfield units only.
-            source = layers if _meets(nodes, bleeding) else layers[:, :1]
+            source = layers if meets(nodes, bleeding) else layers[:, :1]
             fine = F.interpolate(nodes, size=size, mode="bilinear", align_corners=True).permute(0, 2, 3, 1)
             part = F.grid_sample(source, fine[None], mode="bilinear", padding_mode="border", align_corners=True)
             share = torch.tensor(weights[at : at + per_pass], dtype=torch.float32, device=canvas.device)
@@ -59,24 +56,6 @@ def acquire(canvas: HeadCanvas, pose: Pose, stack: Stack, warp_mm: float) -> Acq
             else:
                 out[: len(part), k, window[0], window[1]] += part
     return Acquired(out[0], {code: out[1 + n] for n, code in enumerate(codes)}, deformation)
-
-
-def _sub_planes(stack: Stack) -> list[tuple[np.ndarray, np.ndarray]]:
-    """For each slice, the offsets in mm across the planes at which it is sampled, and the weight of each.
-
-    The profile is a trapezoid: flat in the middle, falling over flank * thickness round its half width.
-    """
-    out = []
-    for thickness in stack.thicknesses_mm:
-        width = thickness * (1.0 + stack.flank)
-        count = int(np.clip(np.ceil(width / SUB_PLANE_MM - 0.2), 1, 10))
-        offsets = (np.arange(count) + 0.5) / count * width - width / 2.0
-        weights = np.ones(count)
-        if stack.flank > 0.0:
-            fall = stack.flank * thickness
-            weights = np.clip(0.5 + (thickness / 2.0 - np.abs(offsets)) / fall, 0.02, 1.0)
-        out.append((offsets, weights / weights.sum()))
-    return out
 
 
 def _head_window(canvas: HeadCanvas, pose: Pose, stack: Stack) -> tuple[slice, slice]:
@@ -92,29 +71,6 @@ def _head_window(canvas: HeadCanvas, pose: Pose, stack: Stack) -> tuple[slice, s
         low = int(np.clip(np.floor(values.min()) - 4, 0, count - 2))
         windows.append(slice(low, int(np.clip(np.ceil(values.max()) + 5, low + 2, count))))
     return windows[0], windows[1]
-
-
-def _bleeding_box(canvas: HeadCanvas) -> torch.Tensor | None:
-    """(2, 3) low and high corner, in grid_sample units i, j, k, of all that holds blood; None without any."""
-    if not canvas.blood:
-        return None
-    total = torch.stack(list(canvas.blood.values())).amax(0)
-    corners = []
-    for axes, n in (((0, 1), canvas.shape[2]), ((0, 2), canvas.shape[1]), ((1, 2), canvas.shape[0])):
-        used = (total.amax(axes) > 0).nonzero().flatten()
-        if not len(used):
-            return None
-        corners.append([(int(used[0]) - 3) * 2.0 / (n - 1) - 1.0, (int(used[-1]) + 3) * 2.0 / (n - 1) - 1.0])
-    return torch.tensor(corners, device=canvas.device).T
-
-
-def _meets(nodes: torch.Tensor, box: torch.Tensor | None) -> bool:
-    """True when the coordinates (P, 3, nj, ni) may reach into the box; nodes are sparse, so a margin is kept."""
-    if box is None:
-        return False
-    margin = 0.12  # more than the distance between two nodes
-    low, high = (corner[None, :, None, None] for corner in (box[0] - margin, box[1] + margin))
-    return bool(((nodes > low) & (nodes < high)).all(1).any())
 
 
 def _coordinates(
@@ -136,7 +92,6 @@ def _coordinates(
         + nodes_j[None, :, None, None] * grid.spacing_j_mm * grid.direction_j
         + nodes_i[None, None, :, None] * grid.spacing_i_mm * grid.direction_i
     )  # (P, nj, ni, 3)
-    size = np.array(shape_kji[::-1]) - 1.0
-    place = torch.from_numpy((pose.to_map(lps) / size * 2.0 - 1.0).astype(np.float32)).to(device)
+    place = torch.from_numpy(map_units(pose.to_map(lps), shape_kji)).to(device)
     moved = F.grid_sample(displacement, place[None], mode="bilinear", padding_mode="border", align_corners=True)
     return place.permute(0, 3, 1, 2) + moved[0].permute(1, 0, 2, 3)

@@ -6,8 +6,9 @@ import numpy as np
 import torch
 
 from .anatomy import DISTANCE_STEP_MM
-from .canvas import HeadCanvas, Swelling, voxels_of
+from .canvas import HeadCanvas
 from .crescent import make_crescent
+from .head_grid import Swelling, voxels_of
 from .settings import HeadCtSettings
 from .tissue import BRAIN_TISSUES, WHITE_TISSUES, Tissue
 

@@ -71,7 +71,7 @@ def simulate_to_folder(
         seed = options.seed + number
         if progress is not None:
             progress(f"exam {number + 1} of {options.count}", number / options.count)
-        exam = simulate_head_ct(_anatomy(maps, seed), seed, settings, device=device)
+        exam = simulate_head_ct(anatomy_of_seed(maps, seed), seed, settings, device=device)
         folder = Path(options.output) / f"exam_{seed:06d}"
         write_exam(exam, folder, image_format=options.format, transfer_syntax=transfer_syntax)
         folders.append(folder)
@@ -89,7 +89,8 @@ def find_label_maps(path: str | Path) -> list[Path]:
     return found
 
 
-def _anatomy(maps: Sequence[Path], seed: int) -> Anatomy:
+def anatomy_of_seed(maps: Sequence[Path], seed: int) -> Anatomy:
+    """The anatomy of map number seed modulo their number; the geometric phantom without maps."""
     return load_anatomy(maps[seed % len(maps)]) if maps else phantom_anatomy()
 
 

@@ -186,24 +186,19 @@ def _places(canvas: HeadCanvas, acquired: Acquired, pose: Pose, stack: Stack) ->
     out["lesions"] = []
     for lesion in canvas.truth["lesions"]:
         center = lesion["center_kji"]
-        place = None if center is None else _lps(np.array(center), acquired, pose)
+        place = None if center is None else acquired.deformation.place_lps_mm(np.array(center), pose)
         out["lesions"].append(
             {key: value for key, value in lesion.items() if key != "center_kji"} | {"at_lps_mm": place}
         )
     for group in ("mimics", "changes"):
         seen = []
         for note in canvas.notes:
-            place = None if note.center_kji is None else _lps(note.center_kji, acquired, pose)
+            place = None if note.center_kji is None else acquired.deformation.place_lps_mm(note.center_kji, pose)
             if note.group == group and note.mm3 >= LEAST_MIMIC_MM3 and _in_stack(place, stack):
                 seen.append({"kind": note.kind, "at_lps_mm": place, "mm3": round(note.mm3, 1)})
         out[group] = sorted({str(entry["kind"]) for entry in seen})
         out[f"{group}_at"] = seen
     return out
-
-
-def _lps(center_kji: np.ndarray, acquired: Acquired, pose: Pose) -> list[float]:
-    moved = acquired.deformation.moved(center_kji[None])[:, ::-1]
-    return [round(float(v), 1) for v in pose.to_lps(moved)[0]]
 
 
 def _in_stack(place_lps_mm: list[float] | None, stack: Stack) -> bool:

@@ -6,12 +6,11 @@ import numpy as np
 import torch
 
 from .anatomy import DISTANCE_STEP_MM
-from .canvas import VISIBLE_HU, Box, HeadCanvas, voxels_of
+from .canvas import VISIBLE_HU, HeadCanvas
+from .head_grid import Box, voxels_of
+from .head_layers import SULCAL_DEPTH, fat_share, inner_table, sheet_share, sulcal_voxels, thinned_convexity
 from .settings import HeadCtSettings
 from .tissue import HU_TABLE, WHITE_TISSUES, Tissue
-
-NO_SHEET = 127
-SULCAL_DEPTH = round(18.0 / DISTANCE_STEP_MM)  # sulci lie in the outer 18 mm, cisterns and fissures deeper (ours)
 
 
 def paint_head(canvas: HeadCanvas, settings: HeadCtSettings) -> None:
@@ -47,16 +46,10 @@ def _draw_tissue_values(canvas: HeadCanvas, settings: HeadCtSettings) -> tuple[t
 
 def _thin_convexity_csf(canvas: HeadCanvas, settings: HeadCtSettings, mean: torch.Tensor) -> None:
     """Blend towards the anatomy whose brain reaches the inner table, by a share that varies over the head."""
-    full = canvas.field("tissue_full")
     share = canvas.uniform(settings.thinning)
     canvas.truth["thinning"] = round(share, 2)
-    canvas.csf_share = (canvas.tissue == Tissue.CSF).float()
-    changed = voxels_of(full != canvas.tissue)
-    variation = canvas.noise_at(changed, 40.0)
-    weight = (share + 0.25 * variation).clamp(0.0, 1.0)
-    canvas.hu[changed] += weight * (mean[full[changed].long()] - canvas.hu[changed])
-    is_csf = (full[changed] == Tissue.CSF).float()
-    canvas.csf_share[changed] += weight * (is_csf - canvas.csf_share[changed])
+    changed, weight, classes = thinned_convexity(canvas, share)
+    canvas.hu[changed] += weight * (mean[classes.long()] - canvas.hu[changed])
 
 
 def _fill_sulci(canvas: HeadCanvas, settings: HeadCtSettings, mean: torch.Tensor) -> None:
@@ -64,7 +57,7 @@ def _fill_sulci(canvas: HeadCanvas, settings: HeadCtSettings, mean: torch.Tensor
     share = canvas.uniform(settings.sulcal_fill)
     canvas.truth["sulcal_fill"] = round(share, 2)
     canvas.sulcal_hu = share * float(mean[int(Tissue.CORTEX)] - mean[int(Tissue.CSF)])
-    at = voxels_of((canvas.tissue == Tissue.CSF) & (canvas.depth > 0) & (canvas.depth < SULCAL_DEPTH))
+    at = sulcal_voxels(canvas)
     canvas.hu[at] += canvas.sulcal_hu * canvas.csf_share[at]
 
 
@@ -76,14 +69,7 @@ def csf_hu(canvas: HeadCanvas, box: Box) -> torch.Tensor:
 
 def _add_fat(canvas: HeadCanvas, mean: torch.Tensor) -> None:
     """Skin stays soft tissue, what lies under it is mostly fat, deeper parts are muscle with fat planes."""
-    at = voxels_of(canvas.tissue == Tissue.SOFT)
-    outer = canvas.field("outer_distance")[at].float() * DISTANCE_STEP_MM
-    planes = canvas.noise(canvas.shape, 7.0)[at]
-    skin = canvas.uniform((1.2, 2.2))
-    reach = canvas.uniform((4.0, 9.0))
-    under_skin = ((outer - skin).clamp(0, 1)) * ((reach - outer + 2.0 * planes).clamp(0, 1))
-    between = (planes - 0.55).mul(2.5).clamp(0, 1) * (outer > reach)
-    fraction = torch.maximum(under_skin, between)
+    at, fraction = fat_share(canvas)
     canvas.hu[at] += fraction * (mean[int(Tissue.FAT)] - canvas.hu[at])
 
 
@@ -110,13 +96,7 @@ def _add_falx_and_tentorium(canvas: HeadCanvas) -> None:
 
 def paint_sheet(canvas: HeadCanvas, name: str, hu: float, half_mm: float, variation_mm: float) -> float:
     """Brighten the falx or tentorium: about half_mm to each side, varying over variation_mm; visible mm3."""
-    distance = canvas.field(f"{name}_distance")
-    at = voxels_of(distance != NO_SHEET)
-    away = distance[at].float().abs() * DISTANCE_STEP_MM
-    half = half_mm * (1.0 + 0.25 * canvas.noise_at(at, variation_mm)).clamp(0.4, 1.8)
-    # How much of a voxel's width the sheet covers, also when it is thinner than the voxel.
-    fraction = torch.minimum(away + half, away.new_tensor(0.5)) - torch.maximum(away - half, away.new_tensor(-0.5))
-    fraction = fraction.clamp(0.0, 1.0)
+    at, fraction = sheet_share(canvas, name, half_mm, variation_mm)
     change = fraction * (hu - canvas.hu[at]).clamp(min=0.0)
     canvas.hu[at] += change
     canvas.csf_share[at] *= 1.0 - fraction  # blood in the CSF cannot take the sheet's place
@@ -124,13 +104,10 @@ def paint_sheet(canvas: HeadCanvas, name: str, hu: float, half_mm: float, variat
 
 
 def _smooth_inner_table(canvas: HeadCanvas, mean: torch.Tensor) -> None:
-    """Mix bone and what lies inside over 1.5 mm by the smooth signed distance, so that no voxel steps show."""
-    inside = canvas.field("inside_mm")
-    at = voxels_of(inside.abs() < 1.0)
-    share = (0.5 + inside[at].float() / 1.5).clamp(0.0, 1.0)
-    here, tissue = canvas.hu[at], canvas.tissue[at]
-    is_bone = (tissue == Tissue.BONE) | (tissue == Tissue.DIPLOE)
-    is_space = canvas.depth[at] > 0
-    within = torch.where(is_space, here, mean[int(Tissue.CORTEX)] - 8.0)
-    outside = torch.where(is_space | is_bone, mean[int(Tissue.BONE)] * 0.8, here)
-    canvas.hu[at] = torch.where(is_space | is_bone, share * within + (1.0 - share) * outside, here)
+    """Mix bone and what lies inside over 1.5 mm, so that no voxel steps show."""
+    table = inner_table(canvas)
+    here = canvas.hu[table.voxels]
+    within = torch.where(table.is_space, here, mean[int(Tissue.CORTEX)] - 8.0)
+    outside = torch.where(table.is_space | table.is_bone, mean[int(Tissue.BONE)] * 0.8, here)
+    mixed = table.inside * within + (1.0 - table.inside) * outside
+    canvas.hu[table.voxels] = torch.where(table.is_space | table.is_bone, mixed, here)

@@ -5,15 +5,12 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from .canvas import Box, HeadCanvas, Swelling
+from .bleeding_shapes import LARGEST_ML, LARGEST_OTHER_ML, SITES, make_clot
+from .canvas import HeadCanvas
+from .head_grid import Box
 from .hemorrhage_intraventricular import spill
-from .tissue import BRAIN_TISSUES, Tissue
+from .tissue import Tissue
 
-# Share of sites of intraparenchymal hemorrhage: deep 0.5, lobar 0.35, cerebellum 0.1, brain stem 0.05 (the usual
-# epidemiology of spontaneous bleeding, rounded: Qureshi 2001), contusions come with trauma.
-SITES = {"putamen": 0.28, "thalamus": 0.17, "caudate": 0.05, "lobar": 0.35, "cerebellum": 0.1, "brainstem": 0.05}
-LARGEST_ML = {"brainstem": 8.0, "cerebellum": 30.0, "thalamus": 35.0, "caudate": 15.0, "contusion": 20.0}
-LARGEST_OTHER_ML = 110.0
 # Fresh clot: 56 HU of whole blood at a hematocrit of 45 % (New and Aronow 1976), up to 80-90 when it has retracted;
 # anaemic blood stays near 50.
 CLOT_HU = (50.0, 84.0)
@@ -54,33 +51,23 @@ def add_contusions(canvas: HeadCanvas) -> None:
 
 def add_bleeding(canvas: HeadCanvas, site: str, volume_ml: float, center_kji: np.ndarray | None = None) -> bool:
     """One bleeding of about that volume with oedema and mass effect. True when it reached a ventricle."""
-    center = canvas.place(site) if center_kji is None else center_kji
-    if center is None:
+    shape = make_clot(canvas, site, volume_ml, center_kji)
+    if shape is None:
         return False
-    radius = (volume_ml * 1000.0 * 3.0 / (4.0 * np.pi)) ** (1.0 / 3.0)
-    swollen = radius > 6.0 and site != "contusion"
-    # How much of its room the clot makes by pushing: 1.45 in radius is two thirds of its volume (ours).
-    grown = min(canvas.uniform((1.05, 1.45)), radius / max(radius - 8.0, 1.0)) if swollen else 1.0
-    stretch = np.exp(canvas.rng.normal(0.0, 0.25, 3))
-    radii = radius / grown * stretch / stretch.prod() ** (1.0 / 3.0)
-    found = canvas.blob(center, radii, rough=canvas.uniform((0.1, 0.65)) if radius > 2.5 else 0.1)
-    if found is None:
-        return False
-    box, fraction, relative = found
-    brain = canvas.is_tissue(box, *BRAIN_TISSUES, Tissue.CSF) & (canvas.depth_mm(box) > 1.0)
-    ventricle = canvas.is_tissue(box, Tissue.VENTRICLE)
-    # A ventricle deep inside the clot cannot be told from it; what reaches in from the side is ventricular blood.
-    clot = (brain | ventricle & (relative < 0.6)).float()
-    spilled = fraction * (ventricle & (relative >= 0.6))
-    age_days = canvas.uniform((2.0, 16.0)) if radius > 5.0 and canvas.chance(0.12) else 0.0
-    oedema = _add_oedema(canvas, box, relative, radius, age_days)
-    blood, look = _clot(canvas, box, center, radius, relative, age_days)
-    canvas.paint_blood("IPH", box, fraction * clot, blood)
-    opens = spill(canvas, box, spilled, blood)
-    if swollen:
-        canvas.swellings.append(Swelling(center, radius / grown, radius))
+    age_days = canvas.uniform((2.0, 16.0)) if shape.radius_mm > 5.0 and canvas.chance(0.12) else 0.0
+    oedema = _add_oedema(canvas, shape.box, shape.relative, shape.radius_mm, age_days)
+    blood, look = _clot(canvas, shape.box, shape.center, shape.radius_mm, shape.relative, age_days)
+    canvas.paint_blood("IPH", shape.box, shape.clot, blood)
+    opens = spill(canvas, shape.box, shape.spilled, blood)
+    shape.swell(canvas)
     canvas.add_lesion(
-        "IPH", center, site=site, drawn_ml=round(volume_ml, 3), look=look, age_days=round(age_days, 1), oedema=oedema
+        "IPH",
+        shape.center,
+        site=site,
+        drawn_ml=round(volume_ml, 3),
+        look=look,
+        age_days=round(age_days, 1),
+        oedema=oedema,
     )
     return opens
 

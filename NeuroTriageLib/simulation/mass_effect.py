@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 
 from .anatomy import DISTANCE_STEP_MM
-from .canvas import SHIFT_RAMP_MM, HeadCanvas
+from .head_grid import SHIFT_RAMP_MM, HeadGrid
+from .stack import Pose
 
 WARP_NODE_MM = 28.0
 NODE_MM = 4.0
@@ -25,12 +26,14 @@ class Deformation:
 
     Args:
         total: the warp and all mass effect.
-        masses: mass effect alone.
+        masses: mass effect and ventricles alone.
+        pushed_mm: (k, j, i) how far swellings and shifts alone push the brain at each place, in millimetres of the map.
         shape: of the map.
     """
 
     total: torch.Tensor
     masses: torch.Tensor
+    pushed_mm: torch.Tensor
     shape: tuple[int, int, int]
 
     def moved(self, points_kji: np.ndarray, part: Literal["total", "masses", "warp"] = "total") -> np.ndarray:
@@ -48,28 +51,34 @@ class Deformation:
             place = 0.3 * place + 0.7 * (start - fetched)
         return ((place.double().cpu().numpy() + 1.0) / 2.0 * size)[:, ::-1]
 
+    def place_lps_mm(self, center_kji: np.ndarray, pose: Pose) -> list[float]:
+        """Where one place of the map (k, j, i) lies in the deformed head: LPS millimetres, rounded to 0.1."""
+        return [round(float(v), 1) for v in pose.to_lps(self.moved(center_kji[None])[:, ::-1])[0]]
 
-def deform(canvas: HeadCanvas, warp_mm: float) -> Deformation:
+
+def deform(grid: HeadGrid, warp_mm: float) -> Deformation:
     """A smooth random warp, plus the mass effect of swellings and shifts, which fades out towards the skull."""
-    nodes = [max(2, round(n / NODE_MM)) for n in canvas.shape]
-    warp = torch.stack([warp_mm * canvas.noise(tuple(nodes), WARP_NODE_MM / NODE_MM) for _ in range(3)])
-    axes = [torch.linspace(0, n - 1, m, device=canvas.device) for n, m in zip(canvas.shape, nodes, strict=True)]
+    nodes = [max(2, round(n / NODE_MM)) for n in grid.shape]
+    warp = torch.stack([warp_mm * grid.noise(tuple(nodes), WARP_NODE_MM / NODE_MM) for _ in range(3)])
+    axes = [torch.linspace(0, n - 1, m, device=grid.device) for n, m in zip(grid.shape, nodes, strict=True)]
     place = torch.stack(torch.meshgrid(*axes, indexing="ij"))  # (3, k, j, i) in k, j, i
     index = [axis.round().long() for axis in axes]
-    depth = canvas.depth[index[0]][:, index[1]][:, :, index[2]].float() * DISTANCE_STEP_MM
+    depth = grid.depth[index[0]][:, index[1]][:, :, index[2]].float() * DISTANCE_STEP_MM
     ramp = (depth / STIFF_MM).clamp(0.0, 1.0)
     slow_ramp = (depth / SHIFT_RAMP_MM).clamp(0.0, 1.0)
-    masses = torch.zeros_like(warp)
-    if abs(canvas.ventricle_mm) > 0.01:
-        masses += ramp * _ventricle_field(canvas, index, axes)
-    for swelling in canvas.swellings:
+    ventricles = torch.zeros_like(warp)
+    if abs(grid.ventricle_mm) > 0.01:
+        ventricles += ramp * _ventricle_field(grid, index, axes)
+    masses = ventricles.clone()
+    for swelling in grid.swellings:
         masses += ramp * _swelling_field(place, swelling.center_kji, swelling.from_mm, swelling.to_mm)
-    for shift in canvas.shifts:
+    for shift in grid.shifts:
         away = place - _column(shift.center_kji, place)
         near = torch.exp(-(away**2).sum(0) / (2.0 * shift.reach_mm**2))
         masses -= slow_ramp * near * shift.amount_mm * _column(shift.direction_kji, place)
-    scale = torch.tensor([2.0 / (n - 1) for n in canvas.shape], device=canvas.device)[:, None, None, None]
-    return Deformation(((warp + masses) * scale).flip(0)[None], (masses * scale).flip(0)[None], canvas.shape)
+    pushed = (masses - ventricles).norm(dim=0)
+    scale = torch.tensor([2.0 / (n - 1) for n in grid.shape], device=grid.device)[:, None, None, None]
+    return Deformation(((warp + masses) * scale).flip(0)[None], (masses * scale).flip(0)[None], pushed, grid.shape)
 
 
 def _swelling_field(place: torch.Tensor, center: np.ndarray, from_mm: float, to_mm: float) -> torch.Tensor:
@@ -83,14 +92,14 @@ def _swelling_field(place: torch.Tensor, center: np.ndarray, from_mm: float, to_
     return away / radius * (fetched - radius)
 
 
-def _ventricle_field(canvas: HeadCanvas, index: list[torch.Tensor], axes: list[torch.Tensor]) -> torch.Tensor:
+def _ventricle_field(grid: HeadGrid, index: list[torch.Tensor], axes: list[torch.Tensor]) -> torch.Tensor:
     """Fetch the wall of the ventricles from further inside (or outside, when they become narrower)."""
-    distance = canvas.field("ventricle_distance")[index[0]][:, index[1]][:, :, index[2]].float() * DISTANCE_STEP_MM
+    distance = grid.field("ventricle_distance")[index[0]][:, index[1]][:, :, index[2]].float() * DISTANCE_STEP_MM
     padded = F.pad(distance[None, None], (1, 1, 1, 1, 1, 1), mode="replicate")
     smooth = F.avg_pool3d(padded, 3, stride=1)[0, 0]
     normal = torch.stack(torch.gradient(smooth, spacing=[float(axis[1] - axis[0]) for axis in axes]))
     normal = normal / normal.norm(dim=0).clamp(min=0.3)
-    return -canvas.ventricle_mm * torch.exp(-smooth / VENTRICLE_REACH_MM) * normal
+    return -grid.ventricle_mm * torch.exp(-smooth / VENTRICLE_REACH_MM) * normal
 
 
 def _column(vector: np.ndarray, like: torch.Tensor) -> torch.Tensor:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .canvas import HeadCanvas, voxels_of
+from .canvas import HeadCanvas
+from .head_grid import voxels_of
 from .head_tissue import paint_sheet
 from .settings import HeadCtSettings
 from .surgery import add_metal, add_surgery

@@ -64,11 +64,11 @@ def draw_pose(anatomy: Anatomy, tilt_deg: float, rng: np.random.Generator, setti
     pitch, yaw, roll = (rng.normal(0.0, sd) for sd in (settings.pitch_deg, settings.yaw_deg, settings.roll_deg))
     # The gantry is tilted to bring the planes near the orbitomeatal line: the planes lie OML_DEG off the label maps'
     # axial plane, give or take pitch_deg, whatever the tilt.
-    rotation = _rotation(0, pitch + OML_DEG + tilt_deg) @ _rotation(2, yaw) @ _rotation(1, roll)
-    rotation = rotation @ _extra_rotation(rng, settings)
+    turned = rotation(0, pitch + OML_DEG + tilt_deg) @ rotation(2, yaw) @ rotation(1, roll)
+    turned = turned @ _extra_rotation(rng, settings)
     scale = rng.uniform(*settings.scale, 3)
     mirror = np.array([rng.choice([-1.0, 1.0]), 1.0, 1.0])
-    matrix = np.diag(mirror / scale) @ rotation
+    matrix = np.diag(mirror / scale) @ turned
     off_center = np.array([rng.normal(0.0, settings.off_center_mm), rng.normal(10.0, settings.off_center_mm), 0.0])
     center = anatomy.brain_center_kji[::-1] - matrix @ off_center
     return Pose(center_ijk=center, matrix=matrix)
@@ -83,7 +83,8 @@ def _extra_rotation(rng: np.random.Generator, settings: HeadCtSettings) -> np.nd
     return np.eye(3) + np.sin(angle) * cross + (1.0 - np.cos(angle)) * cross @ cross
 
 
-def _rotation(axis: int, degrees: float) -> np.ndarray:
+def rotation(axis: int, degrees: float) -> np.ndarray:
+    """(3, 3) rotation about x, y or z (0, 1, 2) of LPS."""
     c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
     a, b = ((1, 2), (2, 0), (0, 1))[axis]
     out = np.eye(3)

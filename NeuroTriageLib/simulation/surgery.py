@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from .canvas import Box, HeadCanvas
+from .canvas import HeadCanvas
+from .head_grid import Box
 from .tissue import Tissue
 
 TITANIUM_HU, PLATINUM_HU = (6000.0, 15000.0), (15000.0, 30000.0)  # before they are clipped (NIST attenuation; ours)

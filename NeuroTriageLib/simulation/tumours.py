@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from .brain_changes import add_vasogenic_oedema
-from .canvas import HeadCanvas, Swelling
+from .canvas import HeadCanvas
+from .head_grid import Swelling
 from .tissue import BRAIN_TISSUES, Tissue
 
 # Shares (ours); the dense kinds, which are taken for blood, come more often than in life.

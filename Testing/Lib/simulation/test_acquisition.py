@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from NeuroTriageLib.simulation.acquisition import acquire
-from NeuroTriageLib.simulation.canvas import HeadCanvas, Swelling
+from NeuroTriageLib.simulation.canvas import HeadCanvas
+from NeuroTriageLib.simulation.head_grid import Swelling
 from NeuroTriageLib.simulation.settings import HeadCtSettings
 from NeuroTriageLib.simulation.stack import draw_pose, draw_stack
 

@@ -11,7 +11,8 @@ import SimpleITK as sitk
 from NeuroTriageLib.core.errors import ConfigError, InputError, OutputError
 from NeuroTriageLib.core.geometry import SliceGrid
 from NeuroTriageLib.simulation import exam_folders
-from NeuroTriageLib.simulation.dicom_export import TRANSFER_SYNTAXES, CtSeriesDescription, write_dicom_study
+from NeuroTriageLib.simulation.dicom_export import CtSeriesDescription, write_dicom_study
+from NeuroTriageLib.simulation.dicom_objects import TRANSFER_SYNTAXES
 from NeuroTriageLib.simulation.exam_folders import simulate_to_folder, write_exam
 
 

@@ -21,6 +21,17 @@ def test_the_same_seed_gives_the_same_exam_and_another_seed_another(simulate):
     assert not first.volume.grid.same_as(other.volume.grid)
 
 
+@pytest.mark.parametrize(
+    ("seed", "mean_hu", "blood_voxels"), [(9, -884.5075, 405), (27, -959.1707, 2637), (39, -788.3896, 445)]
+)
+def test_a_seed_gives_the_exam_that_it_gave_before(simulate, seed, mean_hu, blood_voxels):
+    # Measured before shapes were shared with the MRI simulator: what is shared must not change what a seed gives.
+    rare = {"tumour_probability": 0.4, "surgery_probability": 0.3, "hygroma_probability": 0.2}
+    exam = simulate(seed, positive_probability=1.0, **rare)
+    assert exam.volume.array_kji.astype(float).mean() == pytest.approx(mean_hu, abs=0.05)
+    assert int((exam.label_kji > 0).sum()) == pytest.approx(blood_voxels, abs=3)
+
+
 def test_an_exam_is_int16_hu_with_its_label_on_the_same_grid(simulate):
     exam = simulate(1, positive_probability=1.0, padding_hu=(-1500.0,))
     assert exam.volume.array_kji.dtype == np.int16

@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 import torch
 
+from NeuroTriageLib.simulation.bleeding_shapes import SUBARACHNOID_FORMS
 from NeuroTriageLib.simulation.canvas import HeadCanvas
 from NeuroTriageLib.simulation.crescent import make_crescent
 from NeuroTriageLib.simulation.head_tissue import paint_head
 from NeuroTriageLib.simulation.hemorrhage_extraaxial import add_convexity_sdh, add_lens
 from NeuroTriageLib.simulation.hemorrhage_intraventricular import add_ivh
 from NeuroTriageLib.simulation.hemorrhage_parenchymal import add_bleeding
-from NeuroTriageLib.simulation.hemorrhage_subarachnoid import FORMS, add_sah
+from NeuroTriageLib.simulation.hemorrhage_subarachnoid import add_sah
 from NeuroTriageLib.simulation.settings import HeadCtSettings
 from NeuroTriageLib.simulation.tissue import Tissue
 
@@ -121,7 +122,7 @@ def test_a_ventricular_level_lies_behind_and_a_trace_is_less_of_it(anatomy):
     assert 0 < filled["trace"].sum() < filled["level"].sum() * 1.2
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", SUBARACHNOID_FORMS)
 def test_subarachnoid_blood_takes_the_place_of_csf_only(anatomy, form):
     canvas = _canvas(anatomy)
     share = canvas.csf_share.clone()

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from NeuroTriageLib.simulation.canvas import HeadCanvas, Swelling
+from NeuroTriageLib.simulation.canvas import HeadCanvas
+from NeuroTriageLib.simulation.head_grid import Swelling
 from NeuroTriageLib.simulation.mass_effect import deform
 
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from NeuroTriageLib.simulation.canvas import SHIFT_RAMP_MM, HeadCanvas, Shift
+from NeuroTriageLib.simulation.canvas import HeadCanvas
+from NeuroTriageLib.simulation.head_grid import SHIFT_RAMP_MM, Shift
 from NeuroTriageLib.simulation.mass_effect import deform
 from NeuroTriageLib.simulation.midline import midline_shift
 from NeuroTriageLib.simulation.settings import HeadCtSettings

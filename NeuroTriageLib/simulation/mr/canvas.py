@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 
 from ..anatomy import Anatomy
-from ..head_grid import Box, HeadGrid, Region, Voxels
-from ..tissue import BRAIN_TISSUES, WHITE_TISSUES
+from ..head_grid import Box, HeadGrid, Region, Voxels, kept
+from ..tissue import BRAIN_TISSUES, Tissue
 from .materials import Material, MaterialRange
 from .signal_equations import PulseSequence, signals
 from .tissue_materials import FIRST_LESION, NUCLEI, TISSUE_RANGES
@@ -26,7 +26,9 @@ TEXTURE = 0.02
 TEXTURE_PER_100_MS = 0.035
 """What each 100 ms of echo time add to it (ours, by eye on real FLAIR and T2 images)."""
 
-GREY_OF_BRAIN = tuple(int(t) for t in BRAIN_TISSUES if t not in WHITE_TISSUES) + tuple(NUCLEI.values())
+LEAST_FRACTION = 0.01
+"""Smaller shares of single voxels are not kept (ours)."""
+
 BRAIN_CLASSES = tuple(int(t) for t in BRAIN_TISSUES) + tuple(NUCLEI.values())
 
 
@@ -89,7 +91,10 @@ class MrCanvas(HeadGrid):
         if isinstance(region[0], slice):
             self.layers.append(Layer(region, fraction, material))  # type: ignore[arg-type]
             return
-        k, j, i = region
+        some = fraction > LEAST_FRACTION
+        k, j, i = kept(region, some)  # type: ignore[arg-type]
+        fraction = fraction[some]
+        material = material[some] if isinstance(material, torch.Tensor) else material
         self.layers.append(Layer((k * self.shape[1] + j) * self.shape[2] + i, fraction, material))
 
     def paint_finding(self, code: str, region: Region, fraction: torch.Tensor, material: int | torch.Tensor) -> float:
@@ -110,6 +115,11 @@ class MrCanvas(HeadGrid):
         for number in BRAIN_CLASSES:
             table[number] = self.new_material(change(self.materials[number]))
         return table[self.tissue[region].long()]
+
+    def is_tissue(self, region: Region, *tissues: Tissue) -> torch.Tensor:
+        """Bool mask of some tissue classes in a region; the nuclei are part of DEEP."""
+        nuclei = tuple(NUCLEI.values()) if Tissue.DEEP in tissues else ()
+        return self.is_class(region, *(int(tissue) for tissue in tissues), *nuclei)
 
     def is_class(self, region: Region, *numbers: int) -> torch.Tensor:
         """Bool mask of tissue numbers, those of the nuclei included, in a region."""

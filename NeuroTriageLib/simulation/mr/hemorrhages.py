@@ -47,6 +47,7 @@ PATTERNS: tuple[tuple[tuple[str, ...], float], ...] = (
     (("SAH", "IVH"), 0.03), (("SDH", "SAH"), 0.06), (("SAH", "contusions"), 0.05), (("IPH", "SDH"), 0.03),
 )  # fmt: skip
 SUBDURAL_SHARES = {"convexity": 0.8, "falx": 0.12, "tentorium": 0.08}
+LEAST_CLOT_MM3 = 5.0
 LARGEST_SHIFT_MM = 14.0  # larger shifts would fold the brain here (ours)
 
 Painter = Callable[[], None]
@@ -168,6 +169,8 @@ def _paint_clot(
     **drawn: Any,
 ) -> None:
     """Blood of a stage; it ages from the outside in, so a rim of the next or last stage may show, and levels in it."""
+    if float(fraction.sum()) < LEAST_CLOT_MM3:  # it fell outside the brain
+        return
     about = BLOOD_STAGES[stage]
     canvas.paint_finding("acute_hemorrhage", region, fraction, canvas.material(about.inside))
     if relative is not None and canvas.chance(0.6):
@@ -178,6 +181,7 @@ def _paint_clot(
     mottled = fraction * (canvas.noise_in(region, 6.0) * 0.5 + canvas.uniform((-0.3, 0.3))).clamp(0.0, 0.8)
     other = BLOOD_STAGES[draw_stage(canvas)] if canvas.chance(0.3) else about
     canvas.overpaint(region, mottled, canvas.material(other.inside))
+    days = canvas.log_uniform(max(about.days[0], 0.05), about.days[1])
     rate = canvas.uniform(about.blooming_per_s)
     if isinstance(region[0], slice):
         canvas.bloom(region, fraction, rate)  # type: ignore[arg-type]
@@ -186,7 +190,7 @@ def _paint_clot(
         canvas.bloom(box, dense, 0.5 * rate)  # collections lie at the skull, where little blooms (ours)
     canvas.truth["lesions"].append(
         {
-            "type": "acute_hemorrhage", "form": kind, "stage": stage,
+            "type": "acute_hemorrhage", "form": kind, "stage": stage, "days": round(days, 1),
             "drawn_ml": round(float(fraction.sum()) / 1000.0, 3), "center_kji": [float(v) for v in center], **drawn,
         }
     )  # fmt: skip
@@ -228,6 +232,8 @@ def _add_subarachnoid(canvas: MrCanvas) -> None:
 
 
 def _remember(canvas: MrCanvas, center: np.ndarray, form: str, fraction: torch.Tensor) -> None:
+    if float(fraction.sum()) < LEAST_CLOT_MM3:
+        return
     volume = round(float(fraction.sum()) / 1000.0, 3)
     at = [float(v) for v in center]
     canvas.truth["lesions"].append(

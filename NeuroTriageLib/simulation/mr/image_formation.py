@@ -25,9 +25,7 @@ class ImageFormer:
 
     def __init__(self, plan: SeriesPlan, level: float) -> None:
         self.plan, self.level = plan, level
-        thickness = plan.stack.grid.slice_thickness_mm
-        # Noise falls with the voxel's volume; the profiles' figures are those of 5 mm slices, thin ones are averaged.
-        self.noise = level / plan.snr * (5.0 / thickness) ** 0.5
+        self.noise = level / plan.snr
         self._shifts = self._motion()
 
     def magnitude(self, sampled: torch.Tensor, *, averages: int = 1, still: bool = False) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""Infarcts by arterial territory: branches, whole territories, showers of emboli, deep lacunes; fresh and old."""
+"""Infarcts by arterial territory: branches, trunks, border zones, showers of emboli, lacunes; fresh and old."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .territories import NAMES, TerritoryAtlas, territory_field
 ARTERIES = {
     "ACA": 0.05, "MCA frontal": 0.15, "MCA parietal": 0.14, "MCA temporal": 0.09, "MCA occipital": 0.03,
     "MCA insular": 0.07, "lenticulostriate": 0.13, "anterior choroidal": 0.03, "thalamoperforators": 0.06, "PCA": 0.09,
-    "basilar": 0.06, "SCA": 0.03, "AICA": 0.01, "PICA": 0.06,
+    "basilar": 0.06, "SCA": 0.03, "AICA": 0.01, "PICA": 0.06, "border zone": 0.06,
 }  # fmt: skip
 MIDDLE_CEREBRAL = ("MCA frontal", "MCA parietal", "MCA temporal", "MCA occipital", "MCA insular", "lenticulostriate")
 DEEP = ("lenticulostriate", "anterior choroidal", "thalamoperforators", "basilar")
@@ -28,8 +28,11 @@ STAGE_SHARES = {"hyperacute": 0.2, "acute": 0.55, "subacute": 0.25}
 SMALL_ML = (0.05, 3.0)
 LARGE_ML = (3.0, 90.0)
 LARGEST_DEEP_ML = 8.0
+LARGEST_ML = {"border zone": 15.0, "AICA": 10.0}
 PRESSING_ML = 20.0  # infarcts larger than this swell (ours)
 LEAST_PIECE_MM3 = 20.0
+BORDER = "border zone"
+BORDER_MM = 5  # half width of a border zone (ours)
 AGE_SPREAD = 0.25  # of ADC and T2 within one infarct (ours)
 
 
@@ -44,8 +47,7 @@ def add_acute_infarct(canvas: MrCanvas, settings: BrainMrSettings, atlas: Territ
     total_ml = 0.0
     for _ in range(pieces):
         volume = canvas.log_uniform(*SMALL_ML) / pieces**0.5 if small else canvas.log_uniform(*LARGE_ML)
-        if artery in DEEP:
-            volume = min(volume, LARGEST_DEEP_ML)
+        volume = min(volume, LARGEST_ML.get(artery, LARGEST_DEEP_ML if artery in DEEP else volume))
         piece = _region(canvas, territories, artery, volume)
         if piece is None:
             continue
@@ -61,6 +63,26 @@ def add_acute_infarct(canvas: MrCanvas, settings: BrainMrSettings, atlas: Territ
             _bleed_into(canvas, region, fraction, hours, center)
         if canvas.chance(0.12):  # an embolus may lodge anywhere
             artery = _draw_artery(canvas)
+
+
+def _of(territories: torch.Tensor, names: list[str]) -> torch.Tensor:
+    """(k, j, i) bool: where some territories lie."""
+    mine = torch.zeros(len(NAMES) + 1, dtype=torch.bool, device=territories.device)
+    mine[[1 + NAMES.index(name) for name in names]] = True
+    return mine[territories.int()]
+
+
+def _border_zones(territories: torch.Tensor) -> torch.Tensor:
+    """(k, j, i) bool: within about BORDER_MM of where the anterior, middle and posterior arteries' territories meet."""
+    group = torch.zeros(len(NAMES) + 1, device=territories.device)
+    for number, name in enumerate(NAMES, start=1):
+        group[number] = {"ACA": 1.0, "PCA": 3.0}.get(name, 2.0 if name.startswith("MCA") else 0.0)
+    coarse = group[territories[::BORDER_MM, ::BORDER_MM, ::BORDER_MM].int()][None]
+    high = torch.nn.functional.max_pool3d(coarse, 3, 1, 1)[0]
+    low = -torch.nn.functional.max_pool3d(-coarse, 3, 1, 1)[0]
+    border = (high != low) & (low > 0)
+    index = [torch.arange(n, device=border.device) // BORDER_MM for n in territories.shape]
+    return border[index[0]][:, index[1]][:, :, index[2]]
 
 
 def _draw_artery(canvas: MrCanvas) -> str:
@@ -80,9 +102,7 @@ def _region(
         allowed = list(MIDDLE_CEREBRAL)
     side = int(canvas.rng.choice([-1, 1]))
     half = canvas.field("side") == side
-    mine = torch.zeros(len(NAMES) + 1, dtype=torch.bool, device=canvas.device)
-    mine[[1 + NAMES.index(name) for name in allowed]] = True
-    home = (territories == 1 + NAMES.index(artery)) & half
+    home = (_border_zones(territories) if artery == BORDER else _of(territories, allowed)) & half
     inside = home[::4, ::4, ::4].nonzero() * 4
     if not len(inside):
         return None
@@ -101,7 +121,7 @@ def _region(
         if found is None:
             return None
         box, fraction, _ = found
-        belongs = (mine[territories[box].long()] & half[box]).float()
+        belongs = home[box].float()
         belongs = torch.nn.functional.avg_pool3d(belongs[None], 5, 1, 2)[0]  # the field's steps are coarse
         part = fraction * canvas.is_brain(box) * (2.0 * belongs - 0.5).clamp(0.0, 1.0)
         part = part * (canvas.depth[box] > 0)

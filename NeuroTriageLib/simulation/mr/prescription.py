@@ -122,7 +122,8 @@ def draw_study(anatomy: Anatomy, rng: np.random.Generator, settings: BrainMrSett
 
 
 def _draw_pose(anatomy: Anatomy, rng: np.random.Generator, settings: BrainMrSettings) -> Pose:
-    angles = rng.normal(0.0, settings.head_rotation_deg, 3)
+    # Heads nod more than they turn, and turn more than they lean (ours).
+    angles = rng.normal(0.0, settings.head_rotation_deg, 3) * (1.0, 0.7, 0.5)
     turned = rotation(0, angles[0]) @ rotation(2, angles[1]) @ rotation(1, angles[2])
     mirror = np.array([rng.choice([-1.0, 1.0]), 1.0, 1.0])
     matrix = np.diag(mirror / rng.uniform(*settings.scale, 3)) @ turned
@@ -167,13 +168,20 @@ def draw_series(role: str, anatomy: Anatomy, study: StudyPlan, seed: int, settin
         acquired=_acquired(way, stack, phase_axis, rng),
         phase_axis=phase_axis,
         readout_s=readout if planar else 0.0,
-        snr=float(rng.uniform(*way.snr)) / float(rng.uniform(*settings.noise_gain)),
+        snr=_snr(way, stack, rng, settings),
         bias=float(rng.uniform(*study.profile.bias)),
         filter_strength=float(rng.uniform(*study.profile.filter_strength)),
         ghost=float(rng.uniform(*study.profile.ghost)) * gain,
         motion_mm=float(rng.uniform(0.5, 3.0)) if disturbed else 0.0,
         rng=rng,
     )
+
+
+def _snr(way: SequenceRange, stack: Stack, rng: np.random.Generator, settings: BrainMrSettings) -> float:
+    """Of white matter: the way's range holds for its usual thickness; it grows with the root of the slice's, as thin
+    slices are averaged more."""
+    share = (stack.grid.slice_thickness_mm / float(np.median(way.thickness_mm))) ** 0.5
+    return float(rng.uniform(*way.snr)) * share / float(rng.uniform(*settings.noise_gain))
 
 
 def _sequence(name: str, way: SequenceRange, rng: np.random.Generator) -> PulseSequence:

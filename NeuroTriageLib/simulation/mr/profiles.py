@@ -21,7 +21,7 @@ class SequenceRange:
         gap_share: gap between slices as a share of the thickness.
         acquired: columns of k-space along the frequency axis; the phase axis has phase_share of it.
         fat_suppressed: share of studies in which fat is suppressed.
-        snr: of white matter in 5 mm slices.
+        snr: of white matter at the middle one of these thicknesses.
         weight: how often this way is taken, relative to the others of the role.
         susceptibility_gain: of signal_equations.
     """
@@ -107,7 +107,7 @@ _DIFFUSION = SequenceRange(
 _T2STAR = SequenceRange("gradient echo", (420.0, 850.0), (14.0, 26.0), flip_deg=(15.0, 25.0), acquired=(192, 224, 256))
 _SWI = SequenceRange(
     "gradient echo", (27.0, 50.0), (20.0, 40.0), flip_deg=(12.0, 20.0), thickness_mm=(1.5, 2.0, 2.5, 3.0),
-    gap_share=(0.0, 0.0), acquired=(224, 256, 288), snr=(18.0, 40.0), susceptibility_gain=(1.5, 2.5),
+    gap_share=(0.0, 0.0), acquired=(224, 256, 288), snr=(18.0, 40.0), susceptibility_gain=(1.1, 1.8),
 )  # fmt: skip
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from NeuroTriageLib.core.errors import ConfigError
-from NeuroTriageLib.simulation.acquisition import _sub_planes
 from NeuroTriageLib.simulation.settings import WIDER_SETTINGS, HeadCtSettings
+from NeuroTriageLib.simulation.slice_sampling import sub_planes
 from NeuroTriageLib.simulation.stack import draw_pose, draw_stack
 
 FIXED = {"mixed_stack_probability": 0.0, "gap_probability": 0.0, "overlap_probability": 0.0, "cut_off_probability": 1.0}
@@ -64,7 +64,7 @@ def test_the_head_moves_only_when_motion_is_drawn(anatomy):
 def test_a_slice_profile_has_its_thickness_as_full_width_at_half_maximum(anatomy, flank):
     _, stack = _drawn(anatomy, slice_spacings_mm=(8.0,))
     stack = dataclasses.replace(stack, flank=flank)
-    offsets, weights = _sub_planes(stack)[0]
+    offsets, weights = sub_planes(stack)[0]
     assert weights.sum() == pytest.approx(1.0)
     assert weights @ offsets == pytest.approx(0.0, abs=1e-9)
     step = offsets[1] - offsets[0]

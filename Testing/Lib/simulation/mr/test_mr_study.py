@@ -7,6 +7,8 @@ import pytest
 import torch
 
 from NeuroTriageLib.core.errors import ConfigError
+from NeuroTriageLib.simulation.bleeding_shapes import make_clot
+from NeuroTriageLib.simulation.head_grid import Swelling
 from NeuroTriageLib.simulation.mr.canvas import MrCanvas
 from NeuroTriageLib.simulation.mr.infarcts import add_acute_infarct
 from NeuroTriageLib.simulation.mr.profiles import EXTERNAL_PROFILES, ROLES, TRAINING_PROFILES
@@ -101,8 +103,6 @@ def test_microbleeds_show_in_t2star_and_are_no_acute_hemorrhage(simulate_mr):
 
 def test_a_large_tumour_displaces_tissue_and_the_truth_says_so(simulate_mr):
     def paint(canvas):
-        from NeuroTriageLib.simulation.head_grid import Swelling
-
         center = canvas.anatomy.brain_center_kji + np.array([4.0, 0.0, 14.0])
         canvas.swellings.append(Swelling(center, 9.0, 17.0))
         canvas.note("changes", "tumour", center, 3000.0)
@@ -172,3 +172,15 @@ def test_blooming_grows_with_the_field_and_reaches_beyond_the_iron(anatomy):
         rates.append(canvas.blooming)
         assert int((canvas.blooming > 0).sum()) > np.prod([s.stop - s.start for s in box])
     assert float(rates[1].max()) == pytest.approx(2.0 * float(rates[0].max()))
+
+
+def test_a_deep_clot_fills_the_nuclei_that_it_lies_in(anatomy, simulate_mr):
+    filled = []
+
+    def paint(canvas):
+        center = np.median(anatomy.points["putamen"][anatomy.points["putamen"][:, 2] > anatomy.brain_center_kji[2]], 0)
+        shape = make_clot(canvas, "putamen", 1.5, center)
+        filled.append(float(shape.clot[shape.relative < 0.5].mean()))
+
+    simulate_mr(1, paint=paint, roles=("T1",))
+    assert filled[0] > 0.9

@@ -194,17 +194,8 @@ def _places(canvas: HeadCanvas, acquired: Acquired, pose: Pose, stack: Stack) ->
         seen = []
         for note in canvas.notes:
             place = None if note.center_kji is None else acquired.deformation.place_lps_mm(note.center_kji, pose)
-            if note.group == group and note.mm3 >= LEAST_MIMIC_MM3 and _in_stack(place, stack):
+            if note.group == group and note.mm3 >= LEAST_MIMIC_MM3 and stack.holds(place):
                 seen.append({"kind": note.kind, "at_lps_mm": place, "mm3": round(note.mm3, 1)})
         out[group] = sorted({str(entry["kind"]) for entry in seen})
         out[f"{group}_at"] = seen
     return out
-
-
-def _in_stack(place_lps_mm: list[float] | None, stack: Stack) -> bool:
-    """True for what lies all over the head, and for a place between the lowest and the highest slice."""
-    if place_lps_mm is None:
-        return True
-    grid = stack.grid
-    k = float(grid.lps_to_voxel(np.array([place_lps_mm]))[0, 2])
-    return bool(-0.7 <= k <= grid.shape_kji[0] - 0.3)

@@ -53,6 +53,13 @@ class Stack:
     moves_lps_mm: np.ndarray
     motion_mm: float
 
+    def holds(self, place_lps_mm: list[float] | None) -> bool:
+        """True for what lies all over the head (None), and for a place between the lowest and the highest slice."""
+        if place_lps_mm is None:
+            return True
+        k = float(self.grid.lps_to_voxel(np.array([place_lps_mm]))[0, 2])
+        return bool(-0.7 <= k <= self.grid.shape_kji[0] - 0.3)
+
 
 def draw_tilt(rng: np.random.Generator, settings: HeadCtSettings) -> float:
     """Gantry tilt in degrees, 0 for the exams without."""

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 
 from ..mass_effect import Deformation
 from ..slice_sampling import COORDINATE_STEP, PIXELS_AT_ONCE, filled_box, map_units, meets, sub_planes
-from ..stack import Pose, Stack
+from ..stack import Pose
 from .prescription import SeriesPlan
 
 GYROMAGNETIC_HZ_PER_PPM_TESLA = 42.577
@@ -72,31 +72,28 @@ class SeriesSampler:
     def pushed_mm(self) -> torch.Tensor:
         """(K, J, I) how far masses push what lies in each voxel's middle."""
         field = self.scene.deformation.pushed_mm[None, None]
-        return self._at_middle(lambda place: F.grid_sample(field, place, padding_mode="border", align_corners=True))
+        out = []
+        for k in range(self.plan.stack.grid.shape_kji[0]):
+            place = self._units(self._undistorted(self._middle_plane(k))[0])
+            out.append(self._fine(F.grid_sample(field, place[None], padding_mode="border", align_corners=True)[0]))
+        return torch.stack(out)
 
     def coil(self) -> torch.Tensor:
         """(K, J, I) the coil's sensitivity on the final grid, about 1 in the head's middle."""
-        grid = self.plan.stack.grid
-        out = []
-        for k in range(grid.shape_kji[0]):
-            lps = self._points(k, np.zeros(1), (grid.shape_kji[1] - 1.0, grid.shape_kji[2] - 1.0))
-            gain = torch.from_numpy(self._sensitivity(lps)).to(self.scene.static_field.device)
-            out.append(F.interpolate(gain[:, None], size=grid.shape_kji[1:], mode="bilinear", align_corners=True)[0, 0])
-        return torch.stack(out)
+        device = self.scene.static_field.device
+        count = self.plan.stack.grid.shape_kji[0]
+        gains = (torch.from_numpy(self._sensitivity(self._middle_plane(k))).to(device) for k in range(count))
+        return torch.stack([self._fine(gain) for gain in gains])
 
-    def _at_middle(self, sample) -> torch.Tensor:  # type: ignore[no-untyped-def]
-        grid = self.plan.stack.grid
-        out = []
-        for k in range(grid.shape_kji[0]):
-            lps = self._points(k, np.zeros(1), (grid.shape_kji[1] - 1.0, grid.shape_kji[2] - 1.0))
-            place = self._units(self._undistorted(lps)[0])
-            coarse = sample(place[None])[0]
-            out.append(
-                F.interpolate(coarse.permute(1, 0, 2, 3), size=grid.shape_kji[1:], mode="bilinear", align_corners=True)[
-                    0, 0
-                ]
-            )
-        return torch.stack(out)
+    def _middle_plane(self, k: int) -> np.ndarray:
+        """(1, nj, ni, 3) LPS at nodes of a slice's middle plane, on the final grid."""
+        rows, columns = self.plan.stack.grid.shape_kji[1:]
+        return self._points(k, np.zeros(1), (rows - 1.0, columns - 1.0))
+
+    def _fine(self, nodes: torch.Tensor) -> torch.Tensor:
+        """(J, I) values at nodes (1, nj, ni), interpolated to the final grid."""
+        size = self.plan.stack.grid.shape_kji[1:]
+        return F.interpolate(nodes[None], size=size, mode="bilinear", align_corners=True)[0, 0]
 
     def _sampled(
         self,
@@ -226,11 +223,3 @@ def rest_volume_ml(fields: torch.Tensor, scene: Scene, pose: Pose, step_mm: floa
     fetched = place + moved.permute(0, 2, 3, 4, 1)
     share = F.grid_sample(fields[None, None], fetched, padding_mode="border", align_corners=True)
     return float(share.sum()) * step_mm**3 / abs(float(np.linalg.det(pose.matrix))) / 1000.0
-
-
-def stack_holds(stack: Stack, place_lps_mm: list[float] | None) -> bool:
-    """True for what lies all over the head (None), and for a place within the slices."""
-    if place_lps_mm is None:
-        return True
-    k = float(stack.grid.lps_to_voxel(np.array([place_lps_mm]))[0, 2])
-    return bool(-0.7 <= k <= stack.grid.shape_kji[0] - 0.3)

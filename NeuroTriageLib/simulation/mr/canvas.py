@@ -63,6 +63,7 @@ class MrCanvas(HeadGrid):
         self.pressed = torch.zeros(self.shape, dtype=torch.bool, device=device)
         self.truth = {"lesions": []}
         self._texture = torch.zeros(0)
+        self._index = torch.zeros(0)
         self._brain_share = torch.zeros(0)
 
     def resampled(self, voxels: Voxels, source: torch.Tensor) -> None:
@@ -165,9 +166,11 @@ class MrCanvas(HeadGrid):
         return self._texture
 
     def render(self, sequence: PulseSequence) -> torch.Tensor:
-        """(k, j, i) float32 signal of every voxel of the map, before coil and noise."""
+        """(k, j, i) float32 signal of every voxel of the map, before coil and noise; when all is painted."""
+        if not len(self._index):
+            self._index = self.tissue.flatten().int()
         table = torch.from_numpy(signals(self.materials, sequence)).to(self.device)
-        image = table.index_select(0, self.tissue.flatten().int()).view(self.shape)
+        image = table.index_select(0, self._index).view(self.shape)
         flat = image.view(-1)
         for layer in self.layers:
             value = table[layer.material]
@@ -176,7 +179,8 @@ class MrCanvas(HeadGrid):
                 flat[layer.region] = here + layer.fraction * (value - here)
             else:
                 image[layer.region] += layer.fraction * (value - image[layer.region])
-        image *= 1.0 + (TEXTURE + TEXTURE_PER_100_MS * min(sequence.te_ms, 120.0) / 100.0) * self.texture()
+        uneven = TEXTURE + TEXTURE_PER_100_MS * min(sequence.te_ms, 120.0) / 100.0
+        image.addcmul_(image, self.texture(), value=uneven)
         if len(self.blooming) and sequence.static_dephasing_s > 0.0:
             image *= torch.exp(-sequence.static_dephasing_s * self.blooming)
         return image

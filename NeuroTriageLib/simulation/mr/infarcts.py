@@ -36,10 +36,12 @@ BORDER_MM = 5  # half width of a border zone (ours)
 AGE_SPREAD = 0.25  # of ADC and T2 within one infarct (ours)
 
 
-def add_acute_infarct(canvas: MrCanvas, settings: BrainMrSettings, atlas: TerritoryAtlas | None) -> None:
-    """One infarct, or several of one shower, of one age; large ones swell, some bleed."""
+def add_acute_infarct(
+    canvas: MrCanvas, settings: BrainMrSettings, atlas: TerritoryAtlas | None, stage_name: str = ""
+) -> None:
+    """One infarct, or several of one shower, of a stage or a drawn one; large ones swell, some bleed."""
     territories = territory_field(canvas, atlas)
-    name = str(canvas.rng.choice(list(STAGE_SHARES), p=list(STAGE_SHARES.values())))
+    name = stage_name or str(canvas.rng.choice(list(STAGE_SHARES), p=list(STAGE_SHARES.values())))
     stage, artery = INFARCT_STAGES[name], _draw_artery(canvas)
     hours = canvas.log_uniform(*stage.hours)
     small = canvas.chance(settings.small_infarct_probability)

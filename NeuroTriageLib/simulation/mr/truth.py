@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from ..mass_effect import midline_shift
-from .acquisition import Scene, SeriesSampler, rest_volume_ml, stack_holds
+from .acquisition import Scene, SeriesSampler, rest_volume_ml
 from .canvas import FINDINGS, MrCanvas
 from .prescription import StudyPlan
 from .settings import BrainMrSettings
@@ -117,7 +117,7 @@ def _places(canvas: MrCanvas, scene: Scene, plan: StudyPlan, series: Mapping[str
         return None if center_kji is None else scene.deformation.place_lps_mm(np.array(center_kji), plan.pose)
 
     def held(at: list[float] | None) -> bool:
-        return any(stack_holds(made.plan.stack, at) for made in series.values())
+        return any(made.plan.stack.holds(at) for made in series.values())
 
     lesions = [
         {key: value for key, value in lesion.items() if key != "center_kji"}

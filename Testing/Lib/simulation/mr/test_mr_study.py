@@ -41,8 +41,8 @@ def test_the_same_seed_gives_the_same_study_and_another_seed_another(simulate_mr
     assert not first.series["FLAIR"].volume.grid.same_as(other.series["FLAIR"].volume.grid)
 
 
-def test_a_series_does_not_depend_on_which_others_are_made(simulate_mr, infarct_study):
-    alone = simulate_mr(3, infarct_probability=1.0, small_infarct_probability=0.0, roles=("ADC",))
+def test_a_series_does_not_depend_on_which_others_are_made(simulate_mr, infarct_study, large_infarct):
+    alone = simulate_mr(3, paint=large_infarct, roles=("ADC",))
     assert np.array_equal(_values(alone, "ADC"), _values(infarct_study, "ADC"))
     assert np.array_equal(
         alone.series["ADC"].masks["acute_infarct"], infarct_study.series["ADC"].masks["acute_infarct"]
@@ -136,16 +136,16 @@ def test_truth_is_json(infarct_study):
 
 
 def test_adc_maps_come_in_each_unit_with_the_same_meaning(simulate_mr):
-    medians = {}
+    low = {}  # a quarter of the brain lies below: tissue without CSF in these coarse voxels
     for seed in range(12):
         study = simulate_mr(seed, profiles=EXTERNAL_PROFILES, roles=("ADC", "TRACE"))
         series = study.series["ADC"]
         adc = series.volume.array_kji * series.adc_unit_mm2_per_s
-        medians[series.adc_unit_mm2_per_s] = float(np.median(adc[_brain(study, "TRACE")]))
-        if len(medians) == 3:
+        low[series.adc_unit_mm2_per_s] = float(np.percentile(adc[_brain(study, "TRACE")], 25))
+        if len(low) == 3:
             break
-    assert set(medians) == {1e-3, 1e-6, 1.0}
-    assert all(6e-4 < value < 1.1e-3 for value in medians.values())
+    assert set(low) == {1e-3, 1e-6, 1.0}
+    assert all(6e-4 < value < 1.0e-3 for value in low.values())
 
 
 def test_the_external_settings_hold_other_makers_than_training():

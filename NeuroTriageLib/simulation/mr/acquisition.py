@@ -75,7 +75,7 @@ class SeriesSampler:
         out = []
         for k in range(self.plan.stack.grid.shape_kji[0]):
             place = self._units(self._undistorted(self._middle_plane(k))[0])
-            out.append(self._fine(F.grid_sample(field, place[None], padding_mode="border", align_corners=True)[0]))
+            out.append(self._fine(F.grid_sample(field, place[None], padding_mode="border", align_corners=True)[0, 0]))
         return torch.stack(out)
 
     def coil(self) -> torch.Tensor:

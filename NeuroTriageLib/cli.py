@@ -7,7 +7,7 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -255,44 +255,16 @@ def _lines(value: Any, indent: str = "") -> list[str]:
 
 
 def _add_simulate(commands: Any) -> None:
-    simulate = commands.add_parser("simulate", help="make exams with exact truth")
-    kinds = simulate.add_subparsers(required=True, metavar="KIND")
-    ct = kinds.add_parser("ct", help="non-contrast head CT with and without hemorrhage")
-    ct.add_argument("--maps", type=Path, help="folder of head label maps (default: a geometric phantom head)")
-    _add_simulation_options(ct, matrix=512)
-    ct.set_defaults(run=_simulate_ct)
-    mr = kinds.add_parser("mr", help="brain MRI of eight contrasts with infarcts, hemorrhages, masses and normals")
-    mr.add_argument("maps", type=Path, nargs="?", help="folder of head label maps (default: a geometric phantom head)")
-    _add_simulation_options(mr, matrix=256)
-    mr.add_argument("--settings", choices=("realistic", "balanced", "external"), default="realistic")
-    mr.add_argument("--contrasts", nargs="+", default=[], metavar="ROLE", help="series to make (default: a protocol)")
-    mr.add_argument("--territories", type=Path, metavar="ATLAS", help="arterial atlas (default: from the head's shape)")
-    mr.set_defaults(run=_simulate_mr)
+    from .simulation.commands import add_arguments
+
+    parser = commands.add_parser("simulate", help="make exams with exact truth")
+    add_arguments(parser.add_subparsers(required=True, metavar="KIND"))
+    parser.set_defaults(run=_simulate)
 
 
-def _add_simulation_options(parser: argparse.ArgumentParser, matrix: int) -> None:
-    parser.add_argument("-o", "--output", type=Path, required=True, help="folder for the exams")
-    parser.add_argument("--count", type=int, default=1, help="number of exams")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the first exam; the next ones count up")
-    parser.add_argument("--matrix", type=int, choices=(256, 512), default=matrix, help="rows and columns")
-    parser.add_argument("--format", choices=("dicom", "nifti"), default="dicom")
-
-
-def _simulate_ct(options: argparse.Namespace) -> int:
-    from .simulation.exam_folders import simulate_to_folder
-
-    return _simulated(lambda progress: simulate_to_folder(options, progress=progress))
-
-
-def _simulate_mr(options: argparse.Namespace) -> int:
-    from .simulation.mr.study_folders import simulate_mr_to_folder
-
-    return _simulated(lambda progress: simulate_mr_to_folder(options, progress=progress))
-
-
-def _simulated(simulate: Callable[[_ProgressBar], list[Path]]) -> int:
+def _simulate(options: argparse.Namespace) -> int:
     bar = _ProgressBar()
-    folders = simulate(bar)
+    folders = options.simulate(options, bar)
     bar.close()
     for folder in folders:
         print(folder)

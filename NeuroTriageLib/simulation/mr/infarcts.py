@@ -30,7 +30,7 @@ LARGE_ML = (3.0, 90.0)
 LARGEST_DEEP_ML = 8.0
 LARGEST_ML = {"border zone": 15.0, "AICA": 10.0}
 PRESSING_ML = 20.0  # infarcts larger than this swell (ours)
-LEAST_PIECE_MM3 = 20.0
+LEAST_PIECE_MM3 = 8.0
 BORDER = "border zone"
 BORDER_MM = 5  # half width of a border zone (ours)
 AGE_SPREAD = 0.25  # of ADC and T2 within one infarct (ours)
@@ -51,6 +51,9 @@ def add_acute_infarct(
         volume = canvas.log_uniform(*SMALL_ML) / pieces**0.5 if small else canvas.log_uniform(*LARGE_ML)
         volume = min(volume, LARGEST_ML.get(artery, LARGEST_DEEP_ML if artery in DEEP else volume))
         piece = _region(canvas, territories, artery, volume)
+        if piece is None:  # this head has too little of that artery's brain
+            artery = "MCA parietal"
+            piece = _region(canvas, territories, artery, volume)
         if piece is None:
             continue
         region, fraction, center = piece
@@ -105,7 +108,8 @@ def _region(
     side = int(canvas.rng.choice([-1, 1]))
     half = canvas.field("side") == side
     home = (_border_zones(territories) if artery == BORDER else _of(territories, allowed)) & half
-    inside = home[::4, ::4, ::4].nonzero() * 4
+    every = (slice(None, None, 4),) * 3
+    inside = (home[every] & canvas.is_brain(every)).nonzero() * 4
     if not len(inside):
         return None
     # Branch infarcts reach the cortex, deep ones lie anywhere in their small territory; small emboli favour the cortex.
@@ -113,8 +117,7 @@ def _region(
     for _ in range(8):
         pick = int(canvas.rng.integers(len(inside)))
         center = inside[pick].cpu().numpy().astype(np.float64)
-        shallow = artery in DEEP or float(depth[pick]) * 0.25 < 22.0
-        if shallow and bool(canvas.is_brain(tuple(inside[pick : pick + 1].T))[0]):  # type: ignore[arg-type]
+        if artery in DEEP or float(depth[pick]) * 0.25 < 22.0:
             break
     radius = radius_of_ml(volume_ml)
     for _ in range(5):  # brain and territory cut pieces off; grow until enough is left

@@ -72,7 +72,7 @@ def add_oedema(canvas: MrCanvas, center: np.ndarray, radius_mm: float) -> None:
     white = canvas.is_tissue(box, *WHITE_TISSUES)
     share = ((1.0 - relative) * 4.0).clamp(0.0, 1.0) * (0.9 * white + 0.12 * canvas.is_brain(box) * ~white)
     canvas.paint(box, share * canvas.uniform((0.6, 1.0)), canvas.material(VASOGENIC_OEDEMA))
-    canvas.swellings.append(Swelling(center, radius_mm / canvas.uniform((1.02, 1.12)), radius_mm))
+    canvas.swellings.append(Swelling(center, radius_mm / canvas.uniform((1.03, 1.18)), radius_mm))
 
 
 def _press(canvas: MrCanvas, center: np.ndarray, radius_mm: float, box: Box, inside: torch.Tensor) -> None:
@@ -80,7 +80,9 @@ def _press(canvas: MrCanvas, center: np.ndarray, radius_mm: float, box: Box, ins
     canvas.mark("mass", box, inside)
     if radius_mm < 6.0:
         return
-    canvas.swellings.append(Swelling(center, radius_mm / canvas.uniform((1.03, 1.25)), radius_mm))
+    # As a clot makes its room: at most two thirds of its volume by pushing, and no more than 10 mm (ours).
+    grown = min(canvas.uniform((1.05, 1.45)), radius_mm / max(radius_mm - 10.0, 1.0))
+    canvas.swellings.append(Swelling(center, radius_mm / grown, radius_mm))
     if radius_mm > 14.0:
         canvas.overpaint(box, 0.7 * fraction_of_sulci(canvas, box, inside), int(Tissue.CORTEX))
 

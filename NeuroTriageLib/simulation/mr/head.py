@@ -79,8 +79,11 @@ def _thin_convexity(canvas: MrCanvas, settings: BrainMrSettings) -> None:
 
 
 def _fill_sulci(canvas: MrCanvas, settings: BrainMrSettings) -> None:
+    """Narrow sulci hold pia and cortex too; wide spaces of CSF stay pure, or FLAIR would not null them."""
     at = sulcal_voxels(canvas)
-    share = canvas.uniform(settings.sulcal_fill) * canvas.csf_share[at]
+    around = F.avg_pool3d(F.avg_pool3d(canvas.csf_share[None], 4), 3, 1, 1)[0]  # over about 12 mm
+    narrow = ((0.6 - canvas.stretched_at(around, at)) / 0.25).clamp(0.0, 1.0)
+    share = canvas.uniform(settings.sulcal_fill) * canvas.csf_share[at] * narrow
     canvas.paint(at, share, int(Tissue.CORTEX))
     canvas.csf_share[at] -= share
 

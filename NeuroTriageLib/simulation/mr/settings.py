@@ -62,7 +62,7 @@ class BrainMrSettings:
     hygroma_probability: float = 0.02
     small_infarct_probability: float = 0.6
     thinning: Range = (0.3, 1.0)
-    sulcal_fill: Range = (0.0, 0.5)
+    sulcal_fill: Range = (0.0, 0.35)
     ventricle_mm: Range = (-1.0, 1.0)
     scale: Range = (0.92, 1.08)
     warp_mm: Range = (0.0, 3.0)

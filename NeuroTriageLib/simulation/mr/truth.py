@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from ..mass_effect import midline_shift
+from ..midline import midline_shift
 from .acquisition import Scene, SeriesSampler, rest_volume_ml
 from .canvas import FINDINGS, MrCanvas
 from .prescription import StudyPlan
@@ -65,7 +65,7 @@ def study_truth(
 ) -> dict[str, Any]:
     """JSON-able truth of the whole study (docs/simulation_mr.md lists its keys)."""
     reference = _reference(series)
-    shift = midline_shift(canvas, scene.deformation, reference.plan.pose, reference.plan.stack)
+    shift = midline_shift(canvas.anatomy, scene.deformation, reference.plan.pose, reference.plan.stack)
     seen = {code for made in series.values() for code in made.masks}
     volumes = {
         code: round(rest_volume_ml(canvas.masks[code], scene, plan.pose), 4) if code in canvas.masks else 0.0

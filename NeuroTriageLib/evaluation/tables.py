@@ -76,6 +76,8 @@ def exams(records: Sequence[ExamRecord]) -> Table:
         ("tilted exams", sum(degrees >= TILTED_DEG for degrees in tilt)),
         ("tilt, degrees (range)", _range(tilt)),
     ]
+    if unlike := [record.conditions["unfamiliar"] for record in records if "unfamiliar" in record.conditions]:
+        rows.append(("unlike the training exams (flagged, answered all the same)", sum(unlike)))
     for system in systems_of(records):
         answers = [record.answers[system] for record in records if system in record.answers]
         seconds = [answer.seconds for answer in answers if answer.seconds is not None]

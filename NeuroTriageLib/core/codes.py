@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 ANY = "any"
@@ -9,6 +10,16 @@ ANY = "any"
 
 CT_HEMORRHAGE_CODES = ("IPH", "IVH", "SDH", "EDH", "SAH")
 """Hemorrhage types in label order: voxel value n in a label map is CT_HEMORRHAGE_CODES[n - 1]."""
+
+ABNORMAL, ACUTE_INFARCT, ACUTE_HEMORRHAGE, MASS_EFFECT = "abnormal", "acute_infarct", "acute_hemorrhage", "mass_effect"
+MR_CODES = (ABNORMAL, ACUTE_INFARCT, ACUTE_HEMORRHAGE, MASS_EFFECT)
+"""Findings on brain MRI (Nael 2021): each is answered by itself, none is a type of another."""
+
+
+def answered_codes(codes: Iterable[str]) -> tuple[str, ...]:
+    """What a system with these codes answers: any hemorrhage before its types; the findings on MRI alone."""
+    codes = tuple(codes)
+    return codes if codes and set(codes) <= set(MR_CODES) else (ANY, *codes)
 
 
 @dataclass(frozen=True)
@@ -53,5 +64,10 @@ FINDING_CODES: dict[str, FindingCode] = {
             "SDH+EDH", "Subdural or epidural hemorrhage", (0.10, 0.62, 0.60), ("1386000", "Intracranial hemorrhage")
         ),
         FindingCode("SAH", "Subarachnoid hemorrhage", (0.65, 0.34, 0.84), ("21454007", "Subarachnoid hemorrhage")),
+        # "Abnormal" and mass effect of any cause have no concept of their own that is confirmed; a broader one stands.
+        FindingCode(ABNORMAL, "Abnormal brain", (0.60, 0.60, 0.60), ("81308009", "Disorder of brain")),
+        FindingCode(ACUTE_INFARCT, "Acute infarct", (0.10, 0.75, 0.85), ("432504007", "Cerebral infarction")),
+        FindingCode(ACUTE_HEMORRHAGE, "Acute hemorrhage", (0.90, 0.10, 0.10), ("1386000", "Intracranial hemorrhage")),
+        FindingCode(MASS_EFFECT, "Mass effect", (0.95, 0.75, 0.10), ("81308009", "Disorder of brain")),
     )
 }

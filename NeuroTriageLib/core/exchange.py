@@ -51,6 +51,7 @@ def save_exam(result: ExamResult, folder: Path) -> None:
 
     Of readings beyond the first the masks stay behind, and their heatmaps are rounded to whole percents: they are
     only looked at.
+    The maps of single findings (Reading.heatmaps_kji) stay behind too.
     """
     document, arrays = exam_to_plain(result)
     document["volume"] = _volume_to_json(result.volume)
@@ -80,7 +81,7 @@ def exam_to_plain(result: ExamResult) -> tuple[dict[str, Any], dict[str, np.ndar
         elif reading.heatmap_kji.shape == result.grid.shape_kji:
             arrays[f"heat_percent_{number}"] = to_percent(reading.heatmap_kji)
         values = {f.name: getattr(reading, f.name) for f in dataclasses.fields(reading)}
-        del values["label_kji"], values["heatmap_kji"], values["deliberation"]
+        del values["label_kji"], values["heatmap_kji"], values["heatmaps_kji"], values["deliberation"]
         values["voxel_probabilities"] = None
         if number == 0 and reading.voxel_probabilities is not None:
             values["voxel_probabilities"], voxel_arrays = voxels_to_plain(reading.voxel_probabilities)

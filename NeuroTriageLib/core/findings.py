@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from .codes import ANY
+from .codes import ANY, MR_CODES
 from .geometry import SliceGrid
 from .opinions import Agreement
 from .sign_off import Decision, Review
@@ -117,6 +117,8 @@ class Reading:
         heatmap_source: whose heatmap it is where it is not the system's own: "ye2019", "mean of kuo2019, chang2018".
         voxel_probabilities: what a moved threshold needs; None of a system that draws no mask.
         decided: code -> present, as a reader decided it over the thresholds; empty of a system's own answer.
+        heatmaps_kji: code -> (K, J, I) float16 map 0-1 of each finding, of a system that has them apart; heatmap_kji is
+            then what is shown of them.
     """
 
     system: str
@@ -134,17 +136,20 @@ class Reading:
     heatmap_source: str = ""
     voxel_probabilities: VoxelProbabilities | None = None
     decided: dict[str, bool] = field(default_factory=dict)
+    heatmaps_kji: dict[str, np.ndarray] = field(default_factory=dict)
 
     def is_present(self, code: str) -> bool:
         """True when the exam probability of the code reaches its threshold; a type also needs "any" to be present.
 
-        False for a code that was not answered. What a reader decided stands over both.
+        False for a code that was not answered. What a reader decided stands over both. Findings on MRI stand alone:
+        there is no "any" beside them.
         """
         if code in self.decided:
             return self.decided[code]
         if code not in self.probability:
             return False
-        return self.probability[code] >= self.threshold[code] and (code == ANY or self.is_present(ANY))
+        stands_alone = code == ANY or code in MR_CODES
+        return self.probability[code] >= self.threshold[code] and (stands_alone or self.is_present(ANY))
 
     @property
     def is_untyped(self) -> bool:

@@ -20,7 +20,7 @@ import numpy as np
 import safetensors.numpy
 from safetensors import SafetensorError
 
-from ..core.codes import ANY
+from ..core.codes import answered_codes
 from ..core.errors import ModelError, OutputError
 from ..core.findings import ModelIdentity
 from ..core.probability import log_odds, sigmoid
@@ -58,9 +58,9 @@ class PackManifest:
         name, version: of the pack, shown with every result.
         system: catalog key of the system that it was made for.
         config: the system's settings as plain values; only the system knows its keys.
-        codes: hemorrhage types in label order.
-        operating_points: code -> threshold on the calibrated probability, for "any" and each type.
-        calibration: code -> Calibration, for "any" and each type.
+        codes: hemorrhage types in label order, or findings on MRI.
+        operating_points: code -> threshold on the calibrated probability, for "any" and each type, or each finding.
+        calibration: code -> Calibration, likewise.
         training: how and on what it was trained (free, for the report and the model card).
         metrics: what was measured, on what (free).
         licence, intended_use: shown to the user.
@@ -83,7 +83,7 @@ class PackManifest:
     format: int = FORMAT
 
     def __post_init__(self) -> None:
-        expected = {ANY, *self.codes}
+        expected = set(answered_codes(self.codes))
         for title, values in (("operating point", self.operating_points), ("calibration", self.calibration)):
             if set(values) != expected:
                 raise ModelError(f"The pack must hold one {title} for each of {', '.join(sorted(expected))}.")

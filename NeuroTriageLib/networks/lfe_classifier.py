@@ -5,8 +5,9 @@ The paper's supplement with depths and widths is not at hand: those are ours, ev
 
 from __future__ import annotations
 
-import itertools
+import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -16,6 +17,8 @@ from torch import Tensor, nn
 IN_PLANE = (1, 3, 3)
 STRIDE = (1, 2, 2)
 GROUPS = 4  # of the normalisation, which Nael 2021 does not name: studies come one or two at a time; ours
+ARM_CHANNELS = (16, 32, 48, 64)  # after the combination and after each strided convolution; ours
+RARE = 0.01  # what an untrained localization says of every pixel, as few belong to a finding (Lin 2017; the value ours)
 
 
 @dataclass(frozen=True)
@@ -25,15 +28,20 @@ class LfeClassifierSettings:
     Args:
         axial, sagittal: number of contrasts in either orientation; sagittal may be 0 (Nael 2021, figure 3).
         maps: findings that the localization draws, one independent map each.
+        strides: in-plane strided convolutions until voxels are isotropic: 3 for 32 x 256 x 256 (Nael 2021's grid).
         width: factor on all channels.
         dropout: share of channels dropped in each convolution layer (Nael 2021 names no share; ours).
+        map_peaks: the score is also made of each map's peak and mean (not in Nael 2021): a finding of a few pixels need
+            not pass the strided convolutions.
     """
 
     axial: int
     sagittal: int = 0
     maps: int = 1
+    strides: int = 3
     width: float = 1.0
     dropout: float = 0.1
+    map_peaks: bool = False
 
     def channels(self, count: int) -> int:
         """So many channels at this width, a multiple of the normalisation's groups."""
@@ -46,12 +54,14 @@ class LfeClassifierOutput(NamedTuple):
     Args:
         maps: (b, m, d, h, w) of the localization, one per finding.
         study: (b, 2) absent, present; softmax makes the score.
-        latent: (b, c, d, h / 8, w / 8) the combined isotropic features that the score is made of.
+        latent: (b, c, d, h / s, w / s) the combined isotropic features that the score is made of, s = 2^strides.
+        peaks: (b, 2 m) what the score takes from the maps directly; (b, 0) without map_peaks.
     """
 
     maps: Tensor
     study: Tensor
     latent: Tensor
+    peaks: Tensor
 
 
 class Layer(nn.Sequential):
@@ -120,6 +130,8 @@ class Localization(nn.Module):
         )
         self.up = nn.ModuleList(Layer(c[n] + c[n + 1], c[n], kernels[n], drop) for n in (2, 1, 0))
         self.score = nn.Conv3d(c[0], settings.maps, 1)
+        assert self.score.bias is not None
+        nn.init.constant_(self.score.bias, math.log(RARE / (1 - RARE)))
 
     def forward(self, volumes: Tensor, present: Tensor) -> Tensor:
         """(b, contrasts, d, h, w) with h and w multiples of 8 -> (b, m, d, h, w)."""
@@ -140,14 +152,14 @@ class Arm(nn.Module):
 
     def __init__(self, contrasts: int, maps: int, settings: LfeClassifierSettings) -> None:
         super().__init__()
-        c = [settings.channels(n) for n in (16, 32, 48, 64)]
+        c = [settings.channels(n) for n in arm_channels(settings.strides)]
         self.combination = FeatureCombination(contrasts, maps, c[0], settings.dropout)
         self.strided = nn.Sequential(
-            *(Layer(before, after, IN_PLANE, settings.dropout, STRIDE) for before, after in itertools.pairwise(c))
+            *(Layer(before, after, IN_PLANE, settings.dropout, STRIDE) for before, after in pairwise(c))
         )
 
     def forward(self, volumes: Tensor, present: Tensor, maps: Tensor | None = None) -> Tensor:
-        """(b, contrasts, d, h, w) -> (b, c, d, h / 8, w / 8)."""
+        """(b, contrasts, d, h, w) -> (b, c, d, h / s, w / s), s = 2^strides."""
         return self.strided(self.combination(volumes, present, maps))  # type: ignore[no-any-return]
 
 
@@ -163,7 +175,7 @@ class LfeClassifier(nn.Module):
         self.localization = Localization(settings)
         self.axial = Arm(settings.axial, settings.maps, settings)
         self.sagittal = Arm(settings.sagittal, 0, settings) if settings.sagittal else None
-        c = [settings.channels(n) for n in (64, 96, 128)]
+        c = [settings.channels(n) for n in (arm_channels(settings.strides)[-1], 96, 128)]
         drop = settings.dropout
         self.final = nn.Sequential(
             Layer(c[0], c[1], (3, 3, 3), drop),
@@ -172,7 +184,7 @@ class LfeClassifier(nn.Module):
             nn.MaxPool3d(2),
             Layer(c[2], c[2], (3, 3, 3), drop),
         )
-        self.study = nn.Linear(2 * c[2], 2)
+        self.study = nn.Linear(2 * c[2] + (2 * settings.maps if settings.map_peaks else 0), 2)
 
     def forward(
         self,
@@ -184,10 +196,10 @@ class LfeClassifier(nn.Module):
         """All logits of one pass.
 
         Args:
-            axial: (b, axial contrasts, d, h, w) 0-1; d a multiple of 4, h and w of 32.
+            axial: (b, axial contrasts, d, h, w) 0-1; d a multiple of 4, h and w of 8 and 4 s.
             axial_present: (b, axial contrasts) bool.
             sagittal: (b, sagittal contrasts, x, z, y): slices first; its isotropic maps are turned to (z, y, x), so
-                x = d / 1, z = h and y = w of equal sizes d, 8 d, 8 d. None when the network has none or none is there.
+                x = d, z = h and y = w, of sizes d, s d and s d. None when the network has none or none is there.
             sagittal_present: (b, sagittal contrasts) bool.
         """
         maps = self.localization(axial, axial_present)
@@ -196,24 +208,43 @@ class LfeClassifier(nn.Module):
             there = sagittal_present.any(dim=1)[:, None, None, None, None]
             turned = self.sagittal(sagittal, sagittal_present).permute(0, 1, 3, 4, 2)  # (b, c, x, z, y) -> (z, y, x)
             latent = torch.where(there, (latent + turned) / 2, latent)
-        return LfeClassifierOutput(maps, self.classify(latent), latent)
+        peaks = map_peaks(maps) if self.settings.map_peaks else maps.new_zeros((len(maps), 0))
+        return LfeClassifierOutput(maps, self.classify(latent, peaks), latent, peaks)
 
-    def classify(self, latent: Tensor) -> Tensor:
-        """(b, c, d, h / 8, w / 8) -> (b, 2); global pooling takes the mean and the maximum (which one is not said)."""
+    def classify(self, latent: Tensor, peaks: Tensor) -> Tensor:
+        """(b, c, d, h / s, w / s) and (b, 2 m or 0) -> (b, 2).
+
+        Global pooling takes the mean and the maximum (Nael 2021 does not say which).
+        """
         x = self.final(latent)
-        pooled = torch.cat([x.mean(dim=(2, 3, 4)), x.amax(dim=(2, 3, 4))], dim=1)
+        pooled = torch.cat([x.mean(dim=(2, 3, 4)), x.amax(dim=(2, 3, 4)), peaks], dim=1)
         return self.study(pooled)  # type: ignore[no-any-return]
 
 
-def latent_gradient(network: LfeClassifier, latent: Tensor) -> Tensor:
-    """(b, d, h / 8, w / 8) where in latent space the score comes from: gradient x feature, positive part, 0-1.
+def arm_channels(strides: int) -> tuple[int, ...]:
+    """Channels of an arm after its combination and each strided convolution; the last ones are repeated."""
+    return tuple(ARM_CHANNELS[min(n, len(ARM_CHANNELS) - 1)] for n in range(strides + 1))
+
+
+def map_peaks(maps: Tensor) -> Tensor:
+    """(b, m, d, h, w) logits -> (b, 2 m): the highest mean of 3 x 3 pixels, and the log odds of the mean probability.
+
+    A quarter of either, so that they begin in the range of the normalised features beside them (ours).
+    """
+    highest = F.avg_pool3d(maps, IN_PLANE, 1, (0, 1, 1), count_include_pad=False).amax(dim=(2, 3, 4))
+    mean = maps.sigmoid().mean(dim=(2, 3, 4)).clamp(1e-6, 1 - 1e-6).logit()
+    return torch.cat([highest, mean], dim=1) / 4
+
+
+def latent_gradient(network: LfeClassifier, latent: Tensor, peaks: Tensor) -> Tensor:
+    """(b, d, h / s, w / s) where in latent space the score comes from: gradient x feature, positive part, 0-1.
 
     Nael 2021, Network interpretability: a gradient of the output in latent feature space; how it becomes one map is
     not said (ours: as Grad-CAM's sum, without averaging the gradient, so that place is kept).
     """
     with torch.enable_grad():
         leaf = latent.detach().requires_grad_()
-        logits = network.classify(leaf)
+        logits = network.classify(leaf, peaks.detach())
         gradient = torch.autograd.grad((logits[:, 1] - logits[:, 0]).sum(), leaf)[0]
     heat = (gradient * latent.detach()).sum(dim=1).relu()
     highest = heat.amax(dim=(1, 2, 3), keepdim=True)

@@ -1,6 +1,6 @@
 """MR intensities as 0-1: weighted images by the brain's own median, ADC maps by their physical unit.
 
-Nael 2021 maps each contrast's minimum and maximum to 0-1. Minimum and maximum are set by single voxels, and even robust
+Nael 2021 maps each contrast's minimum and maximum to 0-1 (scale_min_max). Single voxels set these, and even robust
 percentiles of a whole image by eyes, scalp, fat and air next to EPI distortion: a network trained on images scaled so
 called whole bright regions infarcts. The brain's median does not move with them. The deviation is ours.
 """
@@ -41,6 +41,20 @@ def scale_weighted(array_kji: np.ndarray, grid: SliceGrid) -> np.ndarray:
 def scale_adc(array_kji: np.ndarray, mm2_per_s: float) -> np.ndarray:
     """(K, J, I) float32 in 0-1 of an ADC map whose values are multiples of mm2_per_s."""
     return _clipped(array_kji, HIGHEST_ADC_MM2_PER_S / mm2_per_s)
+
+
+def scale_min_max(array_kji: np.ndarray) -> np.ndarray:
+    """(K, J, I) float32: the image's minimum becomes 0, its maximum 1 (Nael 2021, Image analysis).
+
+    Raises:
+        InputError: all values are the same.
+    """
+    values = np.asarray(array_kji, dtype=np.float32)
+    finite = values[np.isfinite(values)]
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+    if not high > low:
+        raise InputError("The MR image is empty: its intensities cannot be scaled.", next_step="Choose another.")
+    return _clipped(values - np.float32(low), high - low)
 
 
 def _clipped(array_kji: np.ndarray, highest: float) -> np.ndarray:

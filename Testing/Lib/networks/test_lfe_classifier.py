@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from NeuroTriageLib.networks.lfe_classifier import LfeClassifier, LfeClassifierSettings, latent_gradient
+from NeuroTriageLib.networks.lfe_classifier import LfeClassifier, LfeClassifierSettings, latent_gradient, map_peaks
 
 DEPTH, SIDE = 8, 64
 HERE = torch.tensor([[True, True, True]])
@@ -97,8 +97,9 @@ def test_the_classifier_learns_through_the_localization_maps():
 def test_the_latent_gradient_is_that_of_finite_differences():
     net = network().double()
     with torch.no_grad():
-        latent = net(volumes().double(), HERE).latent
-    heat = latent_gradient(net, latent)
+        output = net(volumes().double(), HERE)
+    latent, peaks = output.latent, output.peaks
+    heat = latent_gradient(net, latent, peaks)
     place = tuple(int(n) for n in torch.unravel_index(heat[0].argmax(), heat.shape[1:]))
     step, total = 1e-6, 0.0
     with torch.no_grad():
@@ -107,11 +108,32 @@ def test_the_latent_gradient_is_that_of_finite_differences():
             for sign in (1, -1):
                 changed = latent.clone()
                 changed[(0, c, *place)] += sign * step
-                logits = net.classify(changed)[0]
+                logits = net.classify(changed, peaks)[0]
                 moved.append(float(logits[1] - logits[0]))
             total += (moved[0] - moved[1]) / (2 * step) * float(latent[(0, c, *place)])
     leaf = latent.clone().requires_grad_()
-    logits = net.classify(leaf)
+    logits = net.classify(leaf, peaks)
     (gradient,) = torch.autograd.grad((logits[:, 1] - logits[:, 0]).sum(), leaf)
     assert total == pytest.approx(float((gradient * latent).sum(dim=1)[(0, *place)].detach()), rel=1e-3)
     assert float(heat.max()) == 1.0
+
+
+def test_with_fewer_strides_smaller_images_give_isotropic_features_in_both_orientations():
+    net = network(strides=2, sagittal=1)
+    x = torch.zeros(1, 3, DEPTH, 4 * DEPTH, 4 * DEPTH)
+    with torch.no_grad():
+        output = net(x, HERE, x[:, :1], HERE[:, :1])
+    assert output.latent.shape[2:] == (DEPTH, DEPTH, DEPTH)
+
+
+def test_the_peak_of_a_small_spot_of_a_map_reaches_the_score_directly():
+    logits = torch.full((1, 1, 4, 16, 16), -5.0)
+    empty = map_peaks(logits)
+    logits[0, 0, 2, 4:7, 4:7] = 5.0
+    peak, mean = map_peaks(logits)[0].tolist()
+    assert peak == pytest.approx(5.0 / 4) and float(empty[0, 0]) == pytest.approx(-5.0 / 4)
+    share = (9 * torch.sigmoid(torch.tensor(5.0)) + (4 * 256 - 9) * torch.sigmoid(torch.tensor(-5.0))) / (4 * 256)
+    assert mean == pytest.approx(float(torch.logit(share)) / 4, rel=1e-4)
+    net = network(map_peaks=True)
+    assert net.study.in_features == network().study.in_features + 2
+    assert torch.isfinite(net(volumes(), HERE).study).all()

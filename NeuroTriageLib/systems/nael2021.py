@@ -1,0 +1,186 @@
+"""Nael 2021 (LFE + classifier): the images of a brain MRI in, a StudyReading on their own voxels out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+
+from ..core.codes import ABNORMAL
+from ..core.errors import InputError, ModelError
+from ..core.findings import QualityFlag, Reading
+from ..core.geometry import SliceGrid
+from ..core.mr_images import CONTRAST_NAMES, MrImage
+from ..core.stage_clock import Progress, StageClock, no_progress
+from ..core.study_reading import StudyReading
+from ..inference.device import ComputeDevice
+from ..inference.nael2021_predictor import LfePredictor, NetworkAnswer
+from ..io.model_packs import ModelPack
+from ..networks.lfe_classifier import LfeClassifier, LfeClassifierSettings
+from ..preprocessing.mr_grid import resample
+from ..preprocessing.mr_views import MrView, ScaledImage, make_view, network_input, scale_image
+from .nael2021_config import NETWORKS, REFERENCES, FindingNetwork, Nael2021Config
+from .pack_settings import settings_of
+
+
+def build_networks(config: Nael2021Config) -> dict[str, LfeClassifier]:
+    """Code -> network of the settings, with random weights."""
+    return {item.code: LfeClassifier(LfeClassifierSettings(**config.layers(item))) for item in config.networks}
+
+
+class Nael2021System:
+    """Settings, networks and calibration of one model pack on one device; made by from_pack.
+
+    Args:
+        pack: where calibration, operating points and identity come from.
+        config: the pack's settings.
+        networks: code -> network with the pack's weights.
+        device: from inference.device.choose_device.
+    """
+
+    name = "nael2021"
+
+    def __init__(
+        self, pack: ModelPack, config: Nael2021Config, networks: dict[str, LfeClassifier], device: ComputeDevice
+    ) -> None:
+        self.pack = pack
+        self.config = config
+        self._device = device
+        self._predictor = LfePredictor(networks, device)
+
+    @classmethod
+    def from_pack(cls, pack: ModelPack, device: ComputeDevice) -> Nael2021System:
+        """A system that is ready to read. Raises ModelError when the pack was made for something else."""
+        config = settings_of(pack, cls.name, Nael2021Config)
+        networks = build_networks(config)
+        weights = {name: torch.from_numpy(value) for name, value in pack.weights().items()}
+        try:
+            torch.nn.ModuleDict(networks).load_state_dict(weights)
+        except RuntimeError as error:
+            raise ModelError("The weights do not fit the networks of the pack.", where=str(pack.path)) from error
+        return cls(pack, config, networks, device)
+
+    @property
+    def device_name(self) -> str:
+        """ "cpu" or "cuda: NAME"."""
+        return self._device.name
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """The findings that the pack has a network for."""
+        return self.config.codes
+
+    def read_study(self, images: Mapping[str, MrImage], *, progress: Progress | None = None) -> StudyReading:
+        """The answer for a brain MRI, on the voxels of the series that each finding is shown on.
+
+        Args:
+            images: contrast -> series; any subset. A finding whose required contrast is missing could not be looked at.
+            progress: called with stage and fraction; may raise Cancelled.
+        """
+        clock = StageClock(progress or no_progress)
+        with clock.stage("prepare"):
+            scaled, flags = self._scaled(images)
+            views = {name: make_view(scaled, name, self.config) for name in REFERENCES if name in scaled}
+        answers: dict[str, NetworkAnswer] = {}
+        unseen: dict[str, str] = {}
+        with clock.stage("network"):
+            for done, network in enumerate(self.config.networks):
+                view = views.get(network.reference)
+                missing = missing_contrasts(network, () if view is None else view.contrasts)
+                if missing or view is None:
+                    unseen[network.code] = _why_unseen(missing, images)
+                else:
+                    seen = network_input(view, network, self.config)
+                    answers[network.code] = self._predictor.predict(network.code, seen)
+                clock.progress("network", (done + 1) / len(self.config.networks))
+        with clock.stage("decode"):
+            readings = self._readings(answers, views, images)
+        return StudyReading(readings, unseen, flags, clock.seconds)
+
+    def _scaled(self, images: Mapping[str, MrImage]) -> tuple[dict[str, ScaledImage], tuple[QualityFlag, ...]]:
+        """The images whose intensities can be scaled, and a flag for each of the others."""
+        scaled, flags = {}, []
+        for name, image in images.items():
+            try:
+                scaled[name] = scale_image(image, self.config.scaling)
+            except InputError as error:
+                flags.append(QualityFlag("contrast_unusable", f"{CONTRAST_NAMES[name]} is not used: {error.what}"))
+        return scaled, tuple(flags)
+
+    def _readings(
+        self, answers: Mapping[str, NetworkAnswer], views: Mapping[str, MrView], images: Mapping[str, MrImage]
+    ) -> dict[str, Reading]:
+        shown: dict[str, list[FindingNetwork]] = {}
+        for network in self.config.networks:
+            if network.code in answers:
+                shown.setdefault(network.shown_on, []).append(network)
+        heats = {
+            code: (self._heat(code, answer), views[NETWORKS[code].reference].grid) for code, answer in answers.items()
+        }
+        return {
+            contrast: self._reading(networks, answers, heats, images[contrast].volume.grid)
+            for contrast, networks in shown.items()
+        }
+
+    def _reading(
+        self,
+        networks: list[FindingNetwork],
+        answers: Mapping[str, NetworkAnswer],
+        heats: Mapping[str, tuple[np.ndarray, SliceGrid]],
+        grid: SliceGrid,
+    ) -> Reading:
+        """The answer of the networks that are shown on one series."""
+        codes = tuple(network.code for network in networks)
+        probability = {code: self._probability(code, answers[code].score) for code in codes}
+        threshold = {code: self.pack.manifest.operating_points[code] for code in codes}
+        wanted = dict.fromkeys((*codes, *(code for code in heats if code == ABNORMAL)))
+        maps = {code: resample(*heats[code], grid).array_kji for code in wanted}
+        found = [code for code in codes if probability[code] >= threshold[code]]
+        label = np.zeros(grid.shape_kji, np.uint8)
+        # One voxel has one label: displaced tissue gives way to blood, whose volume is told (mass effect's is not).
+        for code in sorted(found, key=codes.index, reverse=True):
+            if code != ABNORMAL:
+                label[maps[code] >= self.config.pixel_threshold[code]] = codes.index(code) + 1
+        return Reading(
+            system=self.name,
+            codes=codes,
+            probability=probability,
+            threshold=threshold,
+            slice_probability={code: maps[code].max(axis=(1, 2)) for code in codes},
+            label_kji=label,
+            heatmap_kji=_shown_heat(maps, codes, found),
+            model=self.pack.identity,
+            heatmaps_kji={code: heat.astype(np.float16) for code, heat in maps.items()},
+        )
+
+    def _probability(self, code: str, score: float) -> float:
+        return self.pack.manifest.calibration[code].apply(score)
+
+    def _heat(self, code: str, answer: NetworkAnswer) -> np.ndarray:
+        """(d, h, w) the finding's own map; of abnormality the latent gradient, as high as the probability."""
+        if code == ABNORMAL:
+            return answer.heat_dhw * np.float32(self._probability(code, answer.score))
+        return answer.maps_mdhw[0]
+
+
+def missing_contrasts(network: FindingNetwork, there: tuple[str, ...]) -> tuple[str, ...]:
+    """Required contrasts that are not there."""
+    return tuple(name for name in network.required if name not in there)
+
+
+def _why_unseen(missing: tuple[str, ...], images: Mapping[str, MrImage]) -> str:
+    absent = [CONTRAST_NAMES[name] for name in missing if name not in images]
+    unusable = [CONTRAST_NAMES[name] for name in missing if name in images]
+    parts = [f"the study holds no {' and no '.join(absent)} images"] if absent else []
+    parts += [f"its {' and '.join(unusable)} images cannot be used"] if unusable else []
+    text = ", and ".join(parts)
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def _shown_heat(maps: Mapping[str, np.ndarray], codes: tuple[str, ...], found: list[str]) -> np.ndarray:
+    """(K, J, I) float16: the highest map of the critical findings that were found, of abnormality when it alone was
+    found, of all critical findings when nothing was."""
+    critical = [code for code in codes if code != ABNORMAL]
+    used = [code for code in critical if code in found] or found or critical or list(codes)
+    return np.max([maps[code] for code in used], axis=0).astype(np.float16)

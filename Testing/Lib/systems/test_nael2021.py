@@ -1,0 +1,178 @@
+"""Nael 2021 on a phantom head with random weights: what must be true whatever the weights are."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from NeuroTriageLib.core.errors import ModelError
+from NeuroTriageLib.core.geometry import SliceGrid
+from NeuroTriageLib.core.mr_images import MrImage
+from NeuroTriageLib.core.study_reading import StudyReading
+from NeuroTriageLib.core.volume import Volume
+from NeuroTriageLib.inference.device import choose_device
+from NeuroTriageLib.inference.nael2021_predictor import NetworkAnswer
+from NeuroTriageLib.io.model_packs import load_model_pack
+from NeuroTriageLib.preprocessing.mr_views import axial_grid
+from NeuroTriageLib.systems.nael2021 import Nael2021System
+from Testing.Lib import tiny_nael2021
+from Testing.Lib.tiny_nael2021 import CONFIG, study
+
+REQUIRED = ("FLAIR", "ADC", "TRACE")
+FOUND = dict.fromkeys(CONFIG.codes, 0.0)
+NOT_FOUND = dict.fromkeys(CONFIG.codes, 1.0)
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory) -> Nael2021System:
+    return load(tmp_path_factory.mktemp("packs"))
+
+
+def load(folder, **changes) -> Nael2021System:
+    pack = tiny_nael2021.save(folder / "tiny", **changes)
+    return Nael2021System.from_pack(load_model_pack(pack), choose_device("cpu"))
+
+
+def probabilities(answer: StudyReading) -> dict[str, float]:
+    return {code: p for reading in answer.readings.values() for code, p in reading.probability.items()}
+
+
+def test_every_finding_is_answered_on_the_voxels_of_the_series_it_is_shown_on(system):
+    images = study()
+    answer = system.read_study(images)
+    assert answer.unseen == {} and set(answer.readings) == {"FLAIR", "TRACE"}
+    assert answer.readings["FLAIR"].codes == ("abnormal", "acute_hemorrhage", "mass_effect")
+    assert answer.readings["TRACE"].codes == ("acute_infarct",)
+    for contrast, reading in answer.readings.items():
+        shape = images[contrast].volume.grid.shape_kji
+        assert reading.label_kji.shape == reading.heatmap_kji.shape == shape
+        assert {heat.shape for heat in reading.heatmaps_kji.values()} == {shape}
+        assert all(len(score) == shape[0] for score in reading.slice_probability.values())
+        assert reading.heatmap_kji.min() >= 0 and reading.heatmap_kji.max() <= 1
+    assert "abnormal" in answer.readings["TRACE"].heatmaps_kji  # its heatmap comes on each shown contrast
+
+
+@pytest.mark.parametrize(
+    ("there", "seen"),
+    [
+        (REQUIRED, set(CONFIG.codes)),
+        (("ADC", "TRACE", "T1"), {"acute_infarct"}),
+        (("FLAIR", "T1", "T2", "T1post_sagittal"), {"mass_effect"}),
+        (("FLAIR", "TRACE"), {"mass_effect"}),
+        (("T1", "T2", "SWI"), set()),
+    ],
+)
+def test_a_finding_whose_required_contrast_is_missing_could_not_be_looked_at(system, there, seen):
+    answer = system.read_study(study(there))
+    assert set(probabilities(answer)) == seen
+    assert set(answer.unseen) == set(CONFIG.codes) - seen
+    assert all(reason.endswith(".") for reason in answer.unseen.values())
+
+
+def test_the_reason_names_the_contrast_that_is_missing_or_unusable(system):
+    images = study(("FLAIR", "ADC"))
+    images["ADC"] = dataclasses.replace(images["ADC"], mm2_per_s=None)
+    answer = system.read_study(images)
+    assert answer.unseen["acute_infarct"] == (
+        "The study holds no trace-weighted images, and its ADC images cannot be used."
+    )
+    assert [flag.code for flag in answer.flags] == ["contrast_unusable"]
+
+
+def test_the_order_of_the_series_changes_nothing(system):
+    images = study()
+    shuffled = dict(reversed(images.items()))
+    assert probabilities(system.read_study(images)) == probabilities(system.read_study(shuffled))
+
+
+def test_adc_in_each_unit_gives_the_same_findings(system):
+    images = study(REQUIRED)
+    expected = probabilities(system.read_study(images))
+    volume = images["ADC"].volume
+    for unit in (1e-6, 1.0):
+        other = dataclasses.replace(volume, array_kji=volume.array_kji * np.float32(1e-3 / unit))
+        found = probabilities(system.read_study(images | {"ADC": MrImage("ADC", other, unit)}))
+        assert found == pytest.approx(expected, abs=1e-5)
+
+
+def test_flipped_stacks_of_the_same_head_give_the_same_findings(system):
+    def flipped(image: MrImage) -> MrImage:
+        volume = image.volume
+        grid = volume.grid
+        last = np.array(grid.shape_kji[::-1]) - 1.0
+        affine = grid.affine_ijk_to_lps.copy()
+        affine[:3, 3] = grid.voxel_to_lps(last)
+        affine[:3, :3] *= -1
+        turned = np.ascontiguousarray(volume.array_kji[::-1, ::-1, ::-1])
+        return dataclasses.replace(image, volume=Volume(turned, SliceGrid.from_affine(grid.shape_kji, affine), "MR"))
+
+    images = study(REQUIRED)
+    one, other = system.read_study(images), system.read_study({n: flipped(i) for n, i in images.items()})
+    assert probabilities(other) == pytest.approx(probabilities(one), abs=2e-3)
+    heat = other.readings["FLAIR"].heatmap_kji[::-1, ::-1, ::-1].astype(float)
+    assert np.abs(heat - one.readings["FLAIR"].heatmap_kji.astype(float)).max() < 0.02
+
+
+def test_what_an_optional_contrast_adds_leaves_findings_that_do_not_read_it_alone(system):
+    base, more = (probabilities(system.read_study(study(there))) for there in (REQUIRED, (*REQUIRED, "SWI")))
+    assert base["acute_infarct"] == more["acute_infarct"] and base["mass_effect"] == more["mass_effect"]
+    assert base["acute_hemorrhage"] != more["acute_hemorrhage"]
+
+
+def test_a_place_that_the_localization_marks_is_marked_on_the_oblique_series_at_the_same_place(system, monkeypatch):
+    images = study(REQUIRED)
+    plain = images["FLAIR"].volume.grid
+    c, s = np.cos(np.radians(12)), np.sin(np.radians(12))
+    affine = plain.affine_ijk_to_lps.copy()
+    affine[:3, :3] = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1.0]]) @ affine[:3, :3]
+    oblique = SliceGrid.from_affine(plain.shape_kji, affine)
+    volume = Volume(images["FLAIR"].volume.array_kji, oblique, "MR")
+    images["FLAIR"] = dataclasses.replace(images["FLAIR"], volume=volume)
+    spot = np.array([8, 18, 14])  # (d, h, w) on the network's grid
+
+    def predict(code, seen):
+        maps = np.full((3 if code == "abnormal" else 1, *CONFIG.shape_dhw), 0.01, np.float32)
+        maps[:, *(slice(n - 1, n + 2) for n in spot)] = 0.9
+        return NetworkAnswer(0.9, maps, np.zeros(CONFIG.shape_dhw, np.float32))
+
+    monkeypatch.setattr(system._predictor, "predict", predict)
+    answer = system.read_study(images).readings["FLAIR"]
+    wanted = axial_grid(oblique, CONFIG).voxel_to_lps(spot[::-1].astype(float))
+    value = answer.codes.index("acute_hemorrhage") + 1
+    k, j, i = (axis.mean() for axis in np.nonzero(answer.label_kji == value))
+    assert np.linalg.norm(oblique.voxel_to_lps(np.array([i, j, k])) - wanted) < 5.0
+
+
+def test_only_findings_above_their_threshold_have_a_mask(tmp_path):
+    for points, status in ((FOUND, True), (NOT_FOUND, False)):
+        threshold = dict.fromkeys(CONFIG.pixel_threshold, 1e-4)
+        config = dataclasses.replace(CONFIG, pixel_threshold=threshold)
+        answer = load(tmp_path / str(status), config=config, operating_points=points).read_study(study(REQUIRED))
+        for reading in answer.readings.values():
+            assert reading.label_kji.any() == status
+            assert all(reading.is_present(code) == status for code in reading.codes)
+
+
+def test_a_pack_may_hold_some_of_the_networks(tmp_path):
+    config = dataclasses.replace(CONFIG, codes=("acute_infarct",))
+    system = load(tmp_path, config=config)
+    answer = system.read_study(study())
+    assert set(answer.readings) == {"TRACE"} and answer.unseen == {}
+
+
+def test_weights_of_other_networks_are_refused(tmp_path):
+    pack = tiny_nael2021.save(tmp_path / "tiny")
+    wrong = dataclasses.replace(CONFIG, width=0.5)
+    damaged = load_model_pack(pack)
+    manifest = dataclasses.replace(damaged.manifest, config=wrong.to_json())
+    with pytest.raises(ModelError, match="do not fit"):
+        Nael2021System.from_pack(dataclasses.replace(damaged, manifest=manifest), choose_device("cpu"))
+
+
+def test_reading_leaves_no_gradients_behind(system):
+    system.read_study(study(REQUIRED))
+    assert all(p.grad is None for n in system._predictor._networks.values() for p in n.parameters())
+    assert torch.is_grad_enabled()

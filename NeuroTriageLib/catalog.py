@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import __version__
-from .core.codes import ANY, CT_HEMORRHAGE_CODES, FINDING_CODES
+from .core.codes import ANY, CT_HEMORRHAGE_CODES, FINDING_CODES, MR_CODES
 from .core.errors import ConfigError, ModelError
 from .core.resources import models_folder
 from .io.model_packs import ModelPack, PackManifest, load_model_pack, read_manifest
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .systems.chang2018 import Chang2018System
     from .systems.consensus import ConsensusSystem
     from .systems.kuo2019 import Kuo2019System
+    from .systems.nael2021 import Nael2021System
     from .systems.ye2019 import Ye2019System
 
 
@@ -32,7 +33,7 @@ class SystemEntry:
         title: for people.
         paper: where it was published.
         modality: DICOM modality that it reads.
-        codes: what it answers, "any" first.
+        codes: what it answers, of hemorrhage on CT "any" first.
         default_pack: name of the pack that ships and is used unless another is named.
         load: (pack, device) -> system; imports torch when called.
     """
@@ -62,6 +63,12 @@ def _load_ye2019(pack: ModelPack, device: ComputeDevice) -> Ye2019System:
     from .systems.ye2019 import Ye2019System
 
     return Ye2019System.from_pack(pack, device)
+
+
+def _load_nael2021(pack: ModelPack, device: ComputeDevice) -> Nael2021System:
+    from .systems.nael2021 import Nael2021System
+
+    return Nael2021System.from_pack(pack, device)
 
 
 def _load_consensus(pack: ModelPack, device: ComputeDevice) -> ConsensusSystem:
@@ -133,9 +140,20 @@ _SYSTEMS = {
             default_pack="consensus-compact",
             load=_load_consensus,
         ),
+        SystemEntry(
+            name="nael2021",
+            title="LFE and classifier: abnormal, acute infarct, acute hemorrhage, mass effect on brain MRI",
+            paper="Nael et al., Sci Rep 2021, doi:10.1038/s41598-021-86022-7",
+            modality="MR",
+            codes=MR_CODES,
+            default_pack="nael2021-compact",
+            load=_load_nael2021,
+        ),
     )
 }
 
+MR_SYSTEM = "nael2021"
+"""Reads brain MRI unless another system is named."""
 CONSENSUS = "consensus"
 RUNTIME_PACKAGES = ("torch", "safetensors")
 """Python packages that a system needs beyond those that Slicer ships (NeuroTriage/Resources/requirements.txt)."""
@@ -149,7 +167,7 @@ def systems() -> tuple[SystemEntry, ...]:
 
 
 def default_system() -> str:
-    """The system that reads unless one is named: the consensus once its pack is installed."""
+    """The system that reads head CT unless one is named: the consensus once its pack is installed."""
     return CONSENSUS if (models_folder() / _SYSTEMS[CONSENSUS].default_pack).is_dir() else LONE_SYSTEM
 
 
@@ -175,8 +193,11 @@ def find_pack(system: str, pack: Path | str | None = None) -> Path:
     if pack is None:
         path = models_folder() / entry.default_pack
         if not path.is_dir():
+            kind = "head CT" if entry.modality == "CT" else "brain MRI"
             raise ModelError(
-                f"The model pack of {system} is not installed.", where=str(path), next_step="Name one with --model."
+                f"There is no model for {kind}: the model pack of {system} is not installed.",
+                where=str(path),
+                next_step=f"Name one with --model, or make one: neurotriage train {system}.",
             )
         return path
     if Path(pack).exists():
@@ -224,6 +245,13 @@ def load_system(
     if heatmap or accept_unfamiliar:
         system = system.with_choices(heatmap, accept_unfamiliar)
     return system
+
+
+def modality_read(name: str | None, pack: Path | str | None) -> str | None:
+    """ "CT" or "MR": what a named system or pack reads; None when neither is named. Raises as load_system."""
+    if name is None and pack is None:
+        return None
+    return _entry(_system_of(find_pack(default_system(), pack)) if name is None else name).modality
 
 
 def describe() -> dict[str, Any]:

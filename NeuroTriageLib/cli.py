@@ -46,7 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="neurotriage", description=f"Triage of head CT. {NOTICE}", epilog=EXIT_CODES)
+    parser = argparse.ArgumentParser(
+        prog="neurotriage", description=f"Triage of head CT and brain MRI. {NOTICE}", epilog=EXIT_CODES
+    )
     parser.add_argument("--version", action="version", version=f"neurotriage {__version__}")
     parser.add_argument("--debug", action="store_true", help="print the traceback of unexpected errors")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -62,16 +64,27 @@ def _parser() -> argparse.ArgumentParser:
 def _add_triage(commands: Any) -> None:
     parser = commands.add_parser(
         "triage",
-        help="read a head CT and write findings, masks, heatmap, report and Slicer scene",
+        help="read a head CT or a brain MRI and write findings, masks, heatmaps, report and Slicer scene",
         epilog=EXIT_CODES,
     )
-    parser.add_argument("input", type=Path, help="DICOM folder, zip, or NIfTI/NRRD file")
+    parser.add_argument("input", type=Path, help="DICOM folder, zip, NIfTI/NRRD file, or folder of NIfTI files")
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder for the results")
-    parser.add_argument("--system", help="which system reads; default: the consensus, or kuo2019 without one")
+    parser.add_argument(
+        "--system", help="which system reads; default: the consensus, or kuo2019 without one, and nael2021 for MRI"
+    )
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--model", type=Path, help="model pack (folder or zip) in place of the one that ships")
-    parser.add_argument("--study", metavar="UID", help="StudyInstanceUID, when the input holds several head CTs")
-    parser.add_argument("--series", metavar="UID_OR_TEXT", help="overrule the choice: UID or part of a description")
+    parser.add_argument(
+        "--study", metavar="UID", help="StudyInstanceUID, when the input holds several that can be read"
+    )
+    parser.add_argument(
+        "--series",
+        metavar="[ROLE=]UID_OR_TEXT",
+        action="append",
+        default=[],
+        help="overrule the choice of the head CT: UID or part of a description; with an MR role (FLAIR=...) that of a "
+        "contrast, also by the path of an image file; may be given for several roles",
+    )
     parser.add_argument("--heatmap", metavar="SYSTEM", help='whose heatmap the consensus shows (default: "mean")')
     parser.add_argument(
         "--accept-unfamiliar", action="store_true", help="answer also an exam unlike those that the models learned from"
@@ -96,41 +109,58 @@ def _triage(options: argparse.Namespace) -> int:
 
     check_output_folder(options.output, force=options.force)
     dicom = _DicomWriter(options) if options.dicom else None
-    from .catalog import load_system
-    from .pipeline import triage
+    from .pipeline import triage_input
 
     bar = _ProgressBar()
-    bar("model", 0.0)
-    system = load_system(
-        options.system,
-        pack=options.model,
-        device=options.device,
-        heatmap=options.heatmap,
-        accept_unfamiliar=options.accept_unfamiliar,
-    )
+    readers, choices = _readers(options), _choices(options)
     on_series = None if dicom is None else dicom.read_source
-    result = triage(
-        options.input,
-        system,
-        study_uid=options.study,
-        series=options.series,
-        progress=bar,
-        on_series=on_series,
-    )
+    results = triage_input(options.input, readers, choices, progress=bar, on_series=on_series)
     bar("writing", 0.0)
     scene = _SceneWriter()
     write_scene = None if options.no_scene else scene
-    paths = write_outputs(result, options.output, force=options.force, write_scene=write_scene, write_dicom=dicom)
+    paths = write_outputs(results, options.output, force=options.force, write_scene=write_scene, write_dicom=dicom)
     bar.close()
-    _print_findings(result)
+    print(f"{NOTICE}")
+    for result in results:
+        _print_findings(result)
     for path in paths:
         print(path)
     if scene.error is not None:
         _say(f"neurotriage: scene.mrb was not written: {scene.error.message()}")
-    if result.readings:
+    if dicom is not None and any(result.contrast for result in results):
+        _say("neurotriage: DICOM objects are written of head CT only; the MRI's results are complete without them.")
+    if any(result.readings for result in results):
         return 0
     _say("neurotriage: the exam could not be looked at; that is not a negative result.")
     return SeriesSelectionError.exit_code
+
+
+def _readers(options: argparse.Namespace) -> Any:
+    """What may read the input: a system that the user names is loaded at once, so that a wrong name costs no time."""
+    from .catalog import MR_SYSTEM, load_system, modality_read
+    from .pipeline import Readers
+
+    choices = {"heatmap": options.heatmap, "accept_unfamiliar": options.accept_unfamiliar}
+    modality = modality_read(options.system, options.model)
+    if modality is None:
+        return Readers(
+            ct=lambda: load_system(device=options.device, **choices),
+            mr=lambda: load_system(MR_SYSTEM, device=options.device),
+        )
+    system = load_system(options.system, pack=options.model, device=options.device, **choices)
+    return Readers(ct=lambda: system, mr=None) if modality == "CT" else Readers(ct=None, mr=lambda: system)
+
+
+def _choices(options: argparse.Namespace) -> Any:
+    from .pipeline import Choices
+    from .series_selection.identify_command import role_overrides
+    from .series_selection.mr_contrasts import ROLES
+
+    named = [text for text in options.series if text.partition("=")[0] not in ROLES]
+    roles = role_overrides([text for text in options.series if text not in named])
+    if len(named) > 1 or (named and roles):
+        raise ConfigError("Only one series can be named without a role.", where=f"--series {named[0]}")
+    return Choices(options.study, named[0] if named else None, roles)
 
 
 class _SceneWriter:
@@ -174,7 +204,8 @@ class _DicomWriter:
 
 
 def _print_findings(result: ExamResult) -> None:
-    print(f"{NOTICE}")
+    if result.contrast:
+        print(f"MRI, {result.contrast}:")
     for flag in result.quality:
         print(f"note: {flag.message}")
     weighed = any(finding.doubt is not None for finding in result.findings)

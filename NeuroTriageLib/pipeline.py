@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from .core.codes import ANY, CT_HEMORRHAGE_CODES
-from .core.errors import ConfigError, SeriesSelectionError, UnfamiliarExam
+from .core.errors import ConfigError, ModelError, SeriesSelectionError, UnfamiliarExam
 from .core.findings import ExamResult, Familiarity, Finding, QualityFlag, Reading, SeriesJudgement
 from .core.geometry import SliceGrid
 from .core.stage_clock import StageClock, no_progress
@@ -17,8 +17,10 @@ from .core.study import Series, Study
 from .core.volume import Volume
 from .io.inputs import open_input, read_volume
 from .measurements.findings import could_not_look, measure
+from .mr_pipeline import MrSystem, triage_mr
 from .preprocessing.quality import assess
 from .series_selection import Selection, select_head_ct
+from .series_selection.mr_study_images import MrStudyChoice, choose_mr_study
 
 Progress = Callable[[str, float], None]
 """Called with a stage's name and the share of it that is done (0-1); may raise Cancelled."""
@@ -39,6 +41,132 @@ class System(Protocol):
         """The system's answer on the voxels of the volume."""
 
 
+@dataclass(frozen=True)
+class Readers:
+    """What may read an input; called only when the input holds something for it.
+
+    Args:
+        ct: gives the system for head CT; None when none is wanted.
+        mr: gives the system for brain MRI; likewise.
+    """
+
+    ct: Callable[[], System] | None
+    mr: Callable[[], MrSystem] | None
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What the user chose.
+
+    Args:
+        study_uid: which study, when the input holds several that could be read.
+        series: SeriesInstanceUID or unique part of a description of the head CT; then nothing else is read.
+        roles: MR role -> UID, part of a description, or path of an image file.
+    """
+
+    study_uid: str | None = None
+    series: str | None = None
+    roles: Mapping[str, str] = field(default_factory=dict)
+
+
+def triage_input(
+    path: Path,
+    readers: Readers,
+    choices: Choices | None = None,
+    *,
+    progress: Progress = no_progress,
+    on_series: Callable[[Series], None] | None = None,
+) -> tuple[ExamResult, ...]:
+    """Read whatever the input holds, head CT, brain MRI or both, and answer it: the CT first, then the MRI's series.
+
+    on_series is given the CT's series while its files are there, see triage.
+
+    Raises:
+        InputError, DicomError, GeometryError: the input cannot be read.
+        SeriesSelectionError: there is neither a non-contrast head CT nor a brain MRI; this is not a negative exam.
+        ModelError: there is only a brain MRI, and no model for it is installed.
+        ConfigError: several studies and none named, a role that does not exist.
+    """
+    choices = choices or Choices()
+    clock = StageClock(progress)
+    with clock.stage("headers"):
+        opened = open_input(path)
+    with opened as studies:
+        studies = _named_study(studies, choices.study_uid)
+        ct: tuple[Study, Selection] | SeriesSelectionError
+        try:
+            if readers.ct is None:
+                raise SeriesSelectionError("No series in the input is a brain MRI that can be read.")
+            ct = choose_study(studies, study_uid=None, series=choices.series)
+        except SeriesSelectionError as error:
+            ct = error
+        mr = None
+        if readers.mr is not None and choices.series is None:
+            with clock.stage("contrasts"):
+                mr = _choose_mr(studies, None if isinstance(ct, SeriesSelectionError) else ct[1], choices.roles)
+        if isinstance(ct, SeriesSelectionError) and mr is None:
+            raise ct
+        results: tuple[ExamResult, ...] = ()
+        if not isinstance(ct, SeriesSelectionError):
+            assert readers.ct is not None
+            results = (_triage_ct(ct, readers.ct, str(path), clock, on_series),)
+        if mr is None or readers.mr is None:
+            return results
+        try:
+            with clock.stage("model"):
+                system = readers.mr()
+        except ModelError as error:
+            if not results:
+                raise
+            flag = QualityFlag("mri_not_read", f"The input also holds a brain MRI, which was not read. {error.what}")
+            return (replace(results[0], quality=(flag, *results[0].quality)),)
+        return (*results, *triage_mr(mr, system, path=str(path), clock=StageClock(progress)))
+
+
+def _triage_ct(
+    chosen: tuple[Study, Selection],
+    reader: Callable[[], System],
+    path: str,
+    clock: StageClock,
+    on_series: Callable[[Series], None] | None,
+) -> ExamResult:
+    study, selection = chosen
+    assert selection.series is not None
+    if on_series is not None:
+        on_series(selection.series)
+    with clock.stage("model"):
+        system = reader()
+    with clock.stage("pixels"):
+        volume, flags = read_volume(selection.series)
+    context = ExamContext(path, study.study_instance_uid, selection.judgements, flags)
+    return triage_volume(volume, system, context=context, clock=clock)
+
+
+def _choose_mr(studies: tuple[Study, ...], ct: Selection | None, roles: Mapping[str, str]) -> MrStudyChoice | None:
+    """The one study that holds a brain MRI; None when none does. Raises ConfigError for several."""
+    read = None if ct is None else ct.series
+    able: list[MrStudyChoice] = []
+    misnamed: list[ConfigError] = []
+    for study in studies:
+        other = tuple(item for item in study.series if item is not read)
+        if not any(item.modality == "MR" or item.file_format != "dicom" for item in other):
+            continue
+        try:
+            choice = choose_mr_study(replace(study, series=other), roles)
+        except ConfigError as error:  # a series of another study may be meant
+            misnamed.append(error)
+            continue
+        able += [choice] if choice.is_readable else []
+    if misnamed and not able:
+        raise misnamed[0]
+    if len(able) > 1:
+        listed = ", ".join(f"{c.study.study_instance_uid} ({c.study.study_date or 'no date'})" for c in able)
+        raise ConfigError(
+            f"The input holds {len(able)} brain MRI studies.", next_step=f"Name one with --study: {listed}."
+        )
+    return able[0] if able else None
+
+
 def triage(
     path: Path,
     system: System,
@@ -48,7 +176,7 @@ def triage(
     progress: Progress = no_progress,
     on_series: Callable[[Series], None] | None = None,
 ) -> ExamResult:
-    """Read a study from disk and answer it.
+    """Read a head CT from disk and answer it; triage_input reads MRI as well.
 
     Args:
         path: folder, zip archive, or image file.
@@ -68,18 +196,8 @@ def triage(
     with clock.stage("headers"):
         opened = open_input(path)
     with opened as studies:
-        study, selection = choose_study(studies, study_uid=study_uid, series=series)
-        assert selection.series is not None
-        if on_series is not None:
-            on_series(selection.series)
-        with clock.stage("pixels"):
-            volume, reading_flags = read_volume(selection.series)
-    return triage_volume(
-        volume,
-        system,
-        context=ExamContext(str(path), study.study_instance_uid, selection.judgements, reading_flags),
-        clock=clock,
-    )
+        chosen = choose_study(studies, study_uid=study_uid, series=series)
+        return _triage_ct(chosen, lambda: system, str(path), clock, on_series)
 
 
 @dataclass(frozen=True)
@@ -196,12 +314,19 @@ def _inspected(study: Study, selection: Selection) -> dict[str, Any]:
     }
 
 
+def _named_study(studies: tuple[Study, ...], study_uid: str | None) -> tuple[Study, ...]:
+    """All studies, or the one that the user names. Raises ConfigError."""
+    if study_uid is None:
+        return studies
+    named = tuple(study for study in studies if study.study_instance_uid == study_uid)
+    if not named:
+        raise ConfigError("No study with this UID is in the input.", where=study_uid)
+    return named
+
+
 def choose_study(studies: tuple[Study, ...], *, study_uid: str | None, series: str | None) -> tuple[Study, Selection]:
     """The one study that holds a suitable series. Raises rather than guess between patients or time points."""
-    if study_uid is not None:
-        studies = tuple(study for study in studies if study.study_instance_uid == study_uid)
-        if not studies:
-            raise ConfigError("No study with this UID is in the input.", where=study_uid)
+    studies = _named_study(studies, study_uid)
     selections = [(study, select_head_ct(study, override=series)) for study in studies]
     suitable = [(study, selection) for study, selection in selections if selection.series is not None]
     if len(suitable) == 1:

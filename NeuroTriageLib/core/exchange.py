@@ -100,7 +100,7 @@ def exam_to_plain(result: ExamResult) -> tuple[dict[str, Any], dict[str, np.ndar
         "abc2": [dataclasses.asdict(item) for item in result.abc2],
         "review": result.review and dataclasses.asdict(result.review),
     }
-    for name in ("input", "study_instance_uid", "device", "timings_s"):
+    for name in ("input", "study_instance_uid", "device", "timings_s", "contrast"):
         document[name] = getattr(result, name)
     return document, arrays
 
@@ -134,6 +134,7 @@ def exam_from_plain(document: dict[str, Any], arrays: dict[str, np.ndarray], vol
         opinions=tuple(Finding(**_tuples(item)) for item in document["opinions"]),
         familiarity=Familiarity(**_tuples(familiarity)) if familiarity else None,
         review=review_from_plain(document["review"]) if document["review"] else None,
+        contrast=document["contrast"],
     )
 
 

@@ -304,6 +304,8 @@ class ExamResult:
         timings_s: stage name -> seconds.
         familiarity: how usual the exam is; None when it was not measured.
         review: a reader's word on it; None of a model's answer.
+        contrast: of an MR study, what the series is ("FLAIR", see core.mr_images); "" for CT. A study of several series
+            has one result for each that something is shown on.
     """
 
     volume: Volume
@@ -319,6 +321,7 @@ class ExamResult:
     opinions: tuple[Finding, ...] = ()
     familiarity: Familiarity | None = None
     review: Review | None = None
+    contrast: str = ""
 
     @property
     def grid(self) -> SliceGrid:

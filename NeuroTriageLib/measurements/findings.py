@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.codes import ANY, CT_HEMORRHAGE_CODES
+from ..core.codes import ABNORMAL, ANY, CT_HEMORRHAGE_CODES, MR_CODES
 from ..core.findings import Abc2, Finding, Reading
 from ..core.geometry import SliceGrid
 from ..core.opinions import SDH_OR_EDH
@@ -15,14 +15,14 @@ from .abc2 import ABC2_CODES, measure_abc2
 from .components import Components, find_components
 from .volume import largest_slice, size_class
 
-REPORT_ORDER = (ANY, "IPH", "IVH", "SDH", "EDH", SDH_OR_EDH, "SAH")
+REPORT_ORDER = (ANY, "IPH", "IVH", "SDH", "EDH", SDH_OR_EDH, "SAH", *MR_CODES)
 assert set(CT_HEMORRHAGE_CODES) < set(REPORT_ORDER)
 
 UNANSWERED = "None of the systems that answer this could read the exam."
 
 
 def measure(reading: Reading, grid: SliceGrid) -> tuple[tuple[Finding, ...], tuple[Abc2, ...]]:
-    """Findings in the order any, IPH, IVH, SDH, EDH, SDH+EDH, SAH, and ABC/2 of each type with a mask (but SAH).
+    """Findings in the order of REPORT_ORDER, and ABC/2 of each hemorrhage type with a mask (but SAH).
 
     "any" has the whole mask, also when no type reaches its threshold (Reading.is_untyped). A finding without a mask
     has 0 mL, or None when the system draws no masks at all, and the slice of its highest score as key slice. A type
@@ -36,7 +36,7 @@ def measure(reading: Reading, grid: SliceGrid) -> tuple[tuple[Finding, ...], tup
     masks = {code: reading.label_kji == number + 1 for number, code in enumerate(reading.codes) if code in found}
     if ANY in found:
         masks[ANY] = reading.label_kji > 0 if reading.is_untyped else _union(masks, reading.label_kji.shape)
-    parts = {code: find_components(mask, grid) for code, mask in masks.items()} if reading.segments else {}
+    parts = {code: find_components(mask, grid) for code, mask in masks.items() if _is_drawn(reading, code)}
     findings = tuple(
         _found(reading, code, parts.get(code), masks[code]) if code in found else _absent(reading, code)
         for code in REPORT_ORDER
@@ -44,6 +44,11 @@ def measure(reading: Reading, grid: SliceGrid) -> tuple[tuple[Finding, ...], tup
     )
     abc2 = tuple(measure_abc2(code, parts[code], grid) for code in ABC2_CODES if code in parts and parts[code].count)
     return findings, abc2
+
+
+def _is_drawn(reading: Reading, code: str) -> bool:
+    """True when the system outlines the finding: nothing outlines an abnormality as such."""
+    return reading.segments and code != ABNORMAL
 
 
 def _union(masks: dict[str, np.ndarray], shape_kji: tuple[int, ...]) -> np.ndarray:
@@ -68,7 +73,7 @@ def _found(reading: Reading, code: str, parts: Components | None, mask_kji: np.n
         components=None if parts is None else parts.count,
         key_slice=_highest_slice(reading, code) if largest is None else largest,
         size_class=None if volume_ml is None else size_class(volume_ml),
-        slices=tuple(map(int, np.flatnonzero(mask_kji.any(axis=(1, 2))))) if reading.segments else None,
+        slices=tuple(map(int, np.flatnonzero(mask_kji.any(axis=(1, 2))))) if parts is not None else None,
         slice_scores=_slice_scores(reading, code),
         **_disagreement(reading, code),
     )
@@ -83,9 +88,9 @@ def _absent(reading: Reading, code: str) -> Finding:
         status="not_found",
         probability=reading.probability.get(code),
         threshold=reading.threshold.get(code),
-        volume_ml=0.0 if reading.segments else None,
-        components=0 if reading.segments else None,
-        slices=() if reading.segments else None,
+        volume_ml=0.0 if _is_drawn(reading, code) else None,
+        components=0 if _is_drawn(reading, code) else None,
+        slices=() if _is_drawn(reading, code) else None,
         slice_scores=_slice_scores(reading, code),
         **_disagreement(reading, code),
     )

@@ -6,9 +6,10 @@ The paper's supplement with depths and widths is not at hand: those are ours, ev
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -219,6 +220,11 @@ class LfeClassifier(nn.Module):
         x = self.final(latent)
         pooled = torch.cat([x.mean(dim=(2, 3, 4)), x.amax(dim=(2, 3, 4)), peaks], dim=1)
         return self.study(pooled)  # type: ignore[no-any-return]
+
+
+def build_networks(layers: Mapping[str, Mapping[str, Any]]) -> dict[str, LfeClassifier]:
+    """Finding -> network with random weights, from the arguments of each one's LfeClassifierSettings."""
+    return {code: LfeClassifier(LfeClassifierSettings(**values)) for code, values in layers.items()}
 
 
 def arm_channels(strides: int) -> tuple[int, ...]:

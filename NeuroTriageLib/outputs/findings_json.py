@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from .. import __version__
 from ..core.findings import Abc2, ExamResult, Familiarity, Finding, Reading, Region, SeriesJudgement
+from .result_files import written_names
 
 SCHEMA_ID = "neurotriage-findings-2"
 """Changes only when a program that reads the present documents would no longer understand them."""
@@ -19,12 +21,23 @@ NUMBERS = re.compile(r"\[\n\s+([-+.\deE]+(?:,\n\s+[-+.\deE]+)*)\n\s+\]")
 SCHEMA_FILE = Path(__file__).with_name("findings.schema.json")
 
 
-def findings_document(result: ExamResult) -> dict[str, Any]:
-    """The document as plain values. It holds no patient's name or ID; the input's path stands as the user gave it."""
-    return {
-        "schema": SCHEMA_ID,
-        "version": __version__,
-        "notice": NOTICE,
+def findings_document(result: ExamResult | Sequence[ExamResult]) -> dict[str, Any]:
+    """The document as plain values. It holds no patient's name or ID; the input's path stands as the user gave it.
+
+    A study that was read on several series has the first at the top, as if it were alone, and the others in
+    "further_series".
+    """
+    first, *others = [result] if isinstance(result, ExamResult) else list(result)
+    document = {"schema": SCHEMA_ID, "version": __version__, "notice": NOTICE, **_series_document(first)}
+    if others:
+        document["further_series"] = [_series_document(other) for other in others]
+    return document
+
+
+def _series_document(result: ExamResult) -> dict[str, Any]:
+    """What is said on one series."""
+    of_mr = {"contrast": result.contrast, "files": written_names(result)} if result.contrast else {}
+    return of_mr | {
         "input": {
             "path": result.input,
             "modality": result.volume.modality,
@@ -47,7 +60,7 @@ def findings_document(result: ExamResult) -> dict[str, Any]:
     }
 
 
-def write_findings_json(result: ExamResult, path: Path) -> None:
+def write_findings_json(result: ExamResult | Sequence[ExamResult], path: Path) -> None:
     """Write the document as indented UTF-8 JSON, lists of numbers on one line."""
     text = json.dumps(findings_document(result), indent=2, ensure_ascii=False, allow_nan=False)
     text = NUMBERS.sub(lambda found: f"[{' '.join(found[1].split())}]", text)
@@ -60,9 +73,14 @@ def findings_schema() -> dict[str, Any]:
 
 
 def _series(result: ExamResult) -> dict[str, Any]:
-    chosen = [_judgement(item) for item in result.judgements if item.chosen]
-    rejected = [_judgement(item) for item in result.judgements if not item.chosen]
-    return {"chosen": chosen[0] if chosen else None, "rejected": rejected}
+    read = [item for item in result.judgements if item.chosen]
+    read.sort(key=lambda item: item.series_instance_uid != result.volume.series_instance_uid)
+    chosen = [_judgement(item) for item in read]
+    document: dict[str, Any] = {
+        "chosen": chosen[0] if chosen else None,
+        "rejected": [_judgement(item) for item in result.judgements if not item.chosen],
+    }
+    return document | ({"also_read": chosen[1:]} if chosen[1:] else {})
 
 
 def _judgement(item: SeriesJudgement) -> dict[str, Any]:

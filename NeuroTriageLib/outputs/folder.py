@@ -6,29 +6,32 @@ import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ..core.codes import CT_HEMORRHAGE_CODES
 from ..core.errors import OutputError, no_rights, output_error
 from ..core.findings import ExamResult
 from .findings_json import write_findings_json
 from .heatmap import write_heatmap
 from .report import write_report
-from .segmentation import write_masks
-from .shown_masks import shown_reading
-
-FINDINGS_FILE = "findings.json"
-MASKS_FILE = "masks.seg.nrrd"
-HEATMAP_FILE = "heatmap.nrrd"
-REPORT_FILE = "report.html"
-SCENE_FILE = "scene.mrb"
-RESULT_FILES = (FINDINGS_FILE, MASKS_FILE, HEATMAP_FILE, REPORT_FILE, SCENE_FILE)
-DICOM_FILES = (
-    *("segmentation.dcm", "heatmap.dcm", "structured_report.dcm", "report.dcm"),
-    *(f"key_image_{number}.dcm" for number in range(1, len(CT_HEMORRHAGE_CODES) + 1)),  # one per type at most
+from .result_files import (
+    ALL_FILES,
+    DICOM_FILES,
+    FINDINGS_FILE,
+    HEATMAP_FILE,
+    MASKS_FILE,
+    REPORT_FILE,
+    RESULT_FILES,
+    SCENE_FILE,
+    file_name,
+    written_names,
 )
-_ALL_FILES = (*RESULT_FILES, *DICOM_FILES)
+from .segmentation import write_masks
+
+__all__ = [
+    "DICOM_FILES", "FINDINGS_FILE", "HEATMAP_FILE", "MASKS_FILE", "REPORT_FILE", "RESULT_FILES", "SCENE_FILE",
+    "DicomWriter", "SceneWriter", "check_output_folder", "write_outputs",
+]  # fmt: skip
 
 SceneWriter = Callable[[ExamResult, Path], None]
 DicomWriter = Callable[[ExamResult, Path], None]
@@ -61,7 +64,7 @@ def check_output_folder(out_dir: Path, *, force: bool) -> None:
 
 
 def write_outputs(
-    result: ExamResult,
+    result: ExamResult | Sequence[ExamResult],
     out_dir: Path,
     *,
     force: bool = False,
@@ -77,11 +80,12 @@ def write_outputs(
     an empty mask would say that nothing was found.
 
     Args:
-        result: what to write.
+        result: what to write; of a study that was read on several series one result for each (result_files.py). They
+            share findings.json and report.html.
         out_dir: the folder; made, with its parents, when it is not there.
         force: replace results that are already there.
-        write_scene: writes scene.mrb; None leaves it out. It may also write nothing.
-        write_dicom: writes the DICOM objects; None leaves them out.
+        write_scene: writes one result's scene; None leaves it out. It may also write nothing.
+        write_dicom: writes the DICOM objects of a head CT; None leaves them out.
 
     Raises:
         OutputError: something is there already, no rights, a full disk.
@@ -94,8 +98,9 @@ def write_outputs(
         target.parent.mkdir(parents=True, exist_ok=True)
         beside = target if target.exists() else target.parent
         partial = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=beside))
-        _write_files(result, partial, write_scene, write_dicom)
-        names = [name for name in _ALL_FILES if (partial / name).exists()]
+        results = (result,) if isinstance(result, ExamResult) else tuple(result)
+        _write_files(results, partial, write_scene, write_dicom)
+        names = [name for name in ALL_FILES if (partial / name).exists()]
         if target.exists():
             _replace_results(partial, target)
         else:
@@ -114,19 +119,21 @@ def write_outputs(
 
 
 def _write_files(
-    result: ExamResult, folder: Path, write_scene: SceneWriter | None, write_dicom: DicomWriter | None
+    results: tuple[ExamResult, ...], folder: Path, write_scene: SceneWriter | None, write_dicom: DicomWriter | None
 ) -> None:
-    write_findings_json(result, folder / FINDINGS_FILE)
-    write_report(result, folder / REPORT_FILE)
-    reading = shown_reading(result)
-    if reading is not None:
-        if reading.segments:
-            write_masks(result, folder / MASKS_FILE)
-        write_heatmap(result, folder / HEATMAP_FILE)
-        if write_scene is not None:
-            write_scene(result, folder / SCENE_FILE)
-    if write_dicom is not None:
-        write_dicom(result, folder)
+    write_findings_json(results, folder / FINDINGS_FILE)
+    write_report(results, folder / REPORT_FILE)
+    for result in results:
+        names = written_names(result)
+        for what, name in names.items():
+            if what == "masks":
+                write_masks(result, folder / name)
+            else:
+                write_heatmap(result, folder / name, code=what.removeprefix("heatmap").strip())
+        if names and write_scene is not None:
+            write_scene(result, folder / file_name(SCENE_FILE, result.contrast))
+        if write_dicom is not None and not result.contrast:
+            write_dicom(result, folder)
 
 
 def _replace_results(partial: Path, target: Path) -> None:
@@ -135,11 +142,11 @@ def _replace_results(partial: Path, target: Path) -> None:
     old.mkdir()
     moved_away, moved_in = [], []
     try:
-        for name in _ALL_FILES:
+        for name in ALL_FILES:
             if os.path.lexists(target / name):
                 os.replace(target / name, old / name)
                 moved_away.append(name)
-        for name in _ALL_FILES:
+        for name in ALL_FILES:
             if (partial / name).exists():
                 os.replace(partial / name, target / name)
                 moved_in.append(name)

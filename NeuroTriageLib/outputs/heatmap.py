@@ -1,4 +1,4 @@
-"""heatmap.nrrd: the probability of any hemorrhage at each voxel of the source series, in percent."""
+"""heatmap.nrrd: the probability of any hemorrhage, or of a finding, at each voxel of the source series, in percent."""
 
 from __future__ import annotations
 
@@ -6,26 +6,39 @@ from pathlib import Path
 
 import numpy as np
 
-from ..core.findings import ExamResult
+from ..core.codes import FINDING_CODES
+from ..core.findings import ExamResult, Reading
 from .nrrd_writer import write_nrrd
 from .shown_masks import shown_reading
 
 
-def write_heatmap(result: ExamResult, path: Path) -> None:
+def write_heatmap(result: ExamResult, path: Path, *, code: str = "") -> None:
     """Write whole percents 0-100 as uint8: a tenth of the size of floats, and no model knows it more finely.
 
-    The result must hold a reading.
+    Args:
+        result: must hold a reading.
+        path: file to write.
+        code: one finding's own map (Reading.heatmaps_kji); "" is what is shown of all.
     """
     reading = shown_reading(result)
     assert reading is not None, "without a reading there is no heatmap to write"
     fields = {
-        "NeuroTriage_Content": "Probability of intracranial hemorrhage",
+        "NeuroTriage_Content": heat_meaning(reading, code),
         "NeuroTriage_Unit": "percent",
         "NeuroTriage_Heatmap": reading.heatmap_source or reading.system,
         "NeuroTriage_SeriesInstanceUID": result.volume.series_instance_uid,
         "NeuroTriage_Model": f"{reading.model.name} {reading.model.version} sha256 {reading.model.sha256}",
     }
-    write_nrrd(path, percent(reading.heatmap_kji), result.grid, {key: value for key, value in fields.items() if value})
+    heat = reading.heatmaps_kji[code] if code else reading.heatmap_kji
+    write_nrrd(path, percent(heat), result.grid, {key: value for key, value in fields.items() if value})
+
+
+def heat_meaning(reading: Reading, code: str = "") -> str:
+    """What a heatmap shows, in words."""
+    if not code and not reading.heatmaps_kji:
+        return "Probability of intracranial hemorrhage"
+    shown = [code] if code else [name for name in reading.codes if reading.is_present(name)] or list(reading.codes)
+    return f"Probability of {', '.join(FINDING_CODES[name].name.lower() for name in shown)}"
 
 
 def percent(heatmap: np.ndarray) -> np.ndarray:

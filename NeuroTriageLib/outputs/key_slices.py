@@ -45,4 +45,9 @@ def key_slices(result: ExamResult) -> tuple[KeySlice, ...]:
 def finding_names(findings: tuple[Finding, ...] | list[Finding]) -> str:
     """Their names as one phrase."""
     names = [FINDING_CODES[finding.code].name for finding in findings]
-    return ", ".join([*names[:1], *(name[0].lower() + name[1:] for name in names[1:])])
+    return ", ".join([*names[:1], *map(lower_first, names[1:])])
+
+
+def lower_first(text: str) -> str:
+    """The text as it stands within a sentence."""
+    return text[:1].lower() + text[1:]

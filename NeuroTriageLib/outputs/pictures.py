@@ -8,6 +8,8 @@ from functools import cached_property
 import numpy as np
 
 from ..core.findings import Abc2, ExamResult, Reading
+from ..core.inner_head import FOREGROUND, inner_head
+from ..core.volume import Volume
 from .display_plane import DisplayPlane
 from .heatmap import percent
 from .png import grey_png, palette_png
@@ -23,7 +25,32 @@ HEAT_OPACITY = (0.30, 0.65)  # at HEAT_FROM_PERCENT and at 100 % (ours: the imag
 # What counts as head when the empty margin is cut off: above -300 HU in at least 1 % of a line (ours). The margin has
 # room for the side letters.
 HEAD_ABOVE_HU, HEAD_SHARE, MARGIN_MM = -300.0, 0.01, 11.0
+MR_BRIGHTEST_PERCENTILE, MR_HEADROOM = 99.0, 1.1  # of the inner head's values: what is shown white (ours)
 THUMBNAIL_PIXELS = 128  # rows or columns of an overview picture at most (ours)
+
+
+@dataclass(frozen=True)
+class Window:
+    """Grey values: what is black and what is white, and above which value there is head; words for the reader."""
+
+    low: float
+    high: float
+    head_above: float
+    words: str
+
+    @classmethod
+    def of(cls, volume: Volume) -> Window:
+        """The brain window of a CT; of an MR image one from zero to the brightest tissue inside the head."""
+        if volume.modality != "MR":
+            low = WINDOW_LEVEL_HU - WINDOW_WIDTH_HU / 2
+            words = f"Brain window, width {WINDOW_WIDTH_HU:.0f}, level {WINDOW_LEVEL_HU:.0f} HU."
+            return cls(low, low + WINDOW_WIDTH_HU, HEAD_ABOVE_HU, words)
+        values = inner_head(volume.array_kji, volume.grid)
+        positive = volume.array_kji[volume.array_kji > 0]
+        values = values if values.size else positive
+        high = MR_HEADROOM * float(np.percentile(values, MR_BRIGHTEST_PERCENTILE)) if values.size else 1.0
+        above = FOREGROUND * float(np.percentile(positive, 99)) if positive.size else 0.0
+        return cls(0.0, high, above, f"Grey values from 0 to {high:.4g}.")
 
 
 @dataclass(frozen=True)
@@ -62,6 +89,7 @@ class PictureMaker:
     def __init__(self, result: ExamResult, reading: Reading | None) -> None:
         self.result, self.reading = result, reading
         self.plane = DisplayPlane.of(result.grid)
+        self.window = Window.of(result.volume)
         self.masks: tuple[ShownMask, ...] = shown_masks(reading) if reading is not None else ()
         self.label_kji = shown_label(reading) if reading is not None else np.zeros(result.grid.shape_kji, np.uint8)
 
@@ -69,7 +97,7 @@ class PictureMaker:
     def view_box_mm(self) -> tuple[float, float, float, float]:
         """x, y, width, height in page millimetres of the part of the page that holds the head."""
         k_step = max(self.result.grid.shape_kji[0] // 24, 1)
-        inside = self.result.volume.array_kji[::k_step] > HEAD_ABOVE_HU
+        inside = self.result.volume.array_kji[::k_step] > self.window.head_above
         pages = np.stack([self.plane.show(slice_ji) for slice_ji in inside])
         (x0, x1), (y0, y1) = (
             _span(pages.mean(axis=axis).max(axis=0), spacing, MARGIN_MM)
@@ -93,9 +121,9 @@ class PictureMaker:
         return Picture(k, image, size_mm, "", self._outlines(k))
 
     def page(self, k: int) -> np.ndarray:
-        """(rows, columns) uint8 of slice k on the page, in the brain window."""
-        low = WINDOW_LEVEL_HU - WINDOW_WIDTH_HU / 2
-        values = (self.result.volume.array_kji[k].astype(np.float32) - low) / WINDOW_WIDTH_HU
+        """(rows, columns) uint8 of slice k on the page, in its window."""
+        low, high = self.window.low, self.window.high
+        values = (self.result.volume.array_kji[k].astype(np.float32) - low) / (high - low)
         return self.plane.show(np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8))
 
     def heat_page(self, k: int) -> np.ndarray:

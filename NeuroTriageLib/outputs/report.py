@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -12,16 +13,19 @@ import jinja2
 import numpy as np
 
 from .. import __version__
-from ..core.codes import ANY, FINDING_CODES
+from ..core.codes import ABNORMAL, ANY, FINDING_CODES
 from ..core.errors import output_error
 from ..core.findings import ExamResult, Finding, Reading, Region
+from ..core.mr_images import CONTRAST_NAMES
 from ..core.opinions import source_code
-from .key_slices import finding_names, key_slices
+from .heatmap import heat_meaning
+from .key_slices import finding_names, key_slices, lower_first
 from .pictures import HEAT_STOPS_RGB, Picture, PictureMaker, css_color
 from .shown_masks import shown_reading
 from .slice_chart import slice_chart, slice_scores
 
 TEMPLATE_FILE = "report_template.html"
+EXAM_TEMPLATE_FILE = "report_exam.html"
 THUMBNAILS = 12  # slices in the overview at most (ours)
 REJECTED_SHOWN = 5  # rejected boxes that are listed, the most confident first (ours)
 LINE_COLORS = {"A": "#ffeb3b", "B": "#4dd1e0"}  # as in the Slicer scene
@@ -74,7 +78,7 @@ class RejectedRegions:
     shown: tuple[Region, ...]
 
 
-def write_report(result: ExamResult, path: Path) -> None:
+def write_report(result: ExamResult | Sequence[ExamResult], path: Path) -> None:
     """Write the page. A result without a reading gives a page that says why it could not be looked at."""
     path.write_text(render_report(result), encoding="utf-8", newline="\n")
 
@@ -90,16 +94,30 @@ def replace_report(result: ExamResult, path: Path) -> None:
         raise output_error(error, path.parent) from error
 
 
-def render_report(result: ExamResult) -> str:
-    """The page as text."""
+def render_report(result: ExamResult | Sequence[ExamResult]) -> str:
+    """The page as text; of a study that was read on several series one part for each."""
+    results = (result,) if isinstance(result, ExamResult) else tuple(result)
+    page = _environment().get_template(TEMPLATE_FILE)
+    return page.render(
+        version=__version__,
+        title="; ".join(headline(item).title for item in results),
+        modality=" and ".join(dict.fromkeys(item.volume.modality for item in results)),
+        heat_gradient=", ".join(css_color(stop) for stop in HEAT_STOPS_RGB),
+        exams=[_render_exam(item) for item in results],
+    )
+
+
+def _render_exam(result: ExamResult) -> str:
+    """What is said on one series."""
     reading = shown_reading(result)
     pictures = _picture_context(result, reading)
     return (
         _environment()
-        .get_template(TEMPLATE_FILE)
+        .get_template(EXAM_TEMPLATE_FILE)
         .render(
-            version=__version__,
             result=result,
+            anchor=f"{result.contrast}-" if result.contrast else "",
+            contrast_name=CONTRAST_NAMES.get(result.contrast, ""),
             headline=headline(result),
             several_systems=len({finding.system for finding in result.findings}) > 1,
             weighed=opinion_table(result),
@@ -130,8 +148,16 @@ def _picture_context(result: ExamResult, reading: Reading | None) -> dict[str, A
         "view_box": maker.view_box_mm,
         "letters": maker.plane.letters,
         "line_colors": LINE_COLORS,
-        "heat_gradient": ", ".join(css_color(stop) for stop in HEAT_STOPS_RGB),
+        "heat_words": _heat_words(reading),
+        "window_words": maker.window.words,
     }
+
+
+def _heat_words(reading: Reading | None) -> str:
+    """What the heat colours show, within a sentence."""
+    if reading is None or not reading.heatmaps_kji:
+        return "probability of hemorrhage"
+    return lower_first(heat_meaning(reading))
 
 
 def headline(result: ExamResult) -> Headline:
@@ -140,6 +166,8 @@ def headline(result: ExamResult) -> Headline:
     for finding in result.findings:
         by_status[finding.status].append(finding)
     unseen = by_status["could_not_look"]
+    if result.contrast:
+        return _mr_headline(by_status)
     gaps = f"Could not look for {finding_names(unseen)}: {unseen[0].reason}" if unseen else ""
     if by_status["found"]:
         types = [finding for finding in by_status["found"] if finding.code != ANY]
@@ -153,6 +181,25 @@ def headline(result: ExamResult) -> Headline:
         return Headline("not_found", "No intracranial hemorrhage found", f"{detail} {gaps}".strip())
     reason = unseen[0].reason if unseen else "No system has read this exam."
     return Headline("could_not_look", "The exam could not be read", f"{reason} This is not a negative result.")
+
+
+def _mr_headline(by_status: dict[str, list[Finding]]) -> Headline:
+    """The same for a series of a brain MRI, whose findings stand side by side."""
+    found, unseen = by_status["found"], by_status["could_not_look"]
+    gaps = " ".join(f"Could not look for {lower_first(finding_names([item]))}: {item.reason}" for item in unseen)
+    critical = [finding for finding in found if finding.code != ABNORMAL]
+    if critical:
+        sizes = [f"{finding_names([item])} {millilitres(item.volume_ml)} mL" for item in critical if item.volume_ml]
+        detail = f"{'; '.join(sizes)}{'.' if sizes else ''} {gaps}".strip()
+        return Headline("found", f"{finding_names(critical)} found", detail)
+    seen = [finding for finding in by_status["not_found"] if finding.code != ABNORMAL]
+    absent = f"No {lower_first(finding_names(seen)).replace(', ', ', no ')} found" if seen else ""
+    if found:
+        return Headline("found", "; ".join(filter(None, ("Abnormal brain", absent))), gaps)
+    if by_status["not_found"]:
+        detail = "The probabilities are below their thresholds. This does not rule anything out."
+        return Headline("not_found", absent or "No abnormality found", f"{detail} {gaps}".strip())
+    return Headline("could_not_look", "The study could not be read", f"{gaps} This is not a negative result.".strip())
 
 
 def opinion_table(result: ExamResult) -> OpinionTable | None:

@@ -60,7 +60,7 @@ def slice_chart(result: ExamResult, reading: Reading) -> SliceChart:
 
 
 def slice_scores(reading: Reading) -> np.ndarray:
-    """(K,) score of any hemorrhage of each slice, 0-1; empty when the system scores no slices."""
+    """(K,) score of each slice of any hemorrhage, or of the highest finding, 0-1; empty without scores of slices."""
     if ANY in reading.slice_probability:
         return np.asarray(reading.slice_probability[ANY], float)
     scores = [np.asarray(score, float) for score in reading.slice_probability.values() if len(score)]

@@ -17,16 +17,11 @@ from ..core.study_reading import StudyReading
 from ..inference.device import ComputeDevice
 from ..inference.nael2021_predictor import LfePredictor, NetworkAnswer
 from ..io.model_packs import ModelPack
-from ..networks.lfe_classifier import LfeClassifier, LfeClassifierSettings
+from ..networks.lfe_classifier import LfeClassifier, build_networks
 from ..preprocessing.mr_grid import resample
 from ..preprocessing.mr_views import MrView, ScaledImage, make_view, network_input, scale_image
 from .nael2021_config import NETWORKS, REFERENCES, FindingNetwork, Nael2021Config
 from .pack_settings import settings_of
-
-
-def build_networks(config: Nael2021Config) -> dict[str, LfeClassifier]:
-    """Code -> network of the settings, with random weights."""
-    return {item.code: LfeClassifier(LfeClassifierSettings(**config.layers(item))) for item in config.networks}
 
 
 class Nael2021System:
@@ -53,7 +48,7 @@ class Nael2021System:
     def from_pack(cls, pack: ModelPack, device: ComputeDevice) -> Nael2021System:
         """A system that is ready to read. Raises ModelError when the pack was made for something else."""
         config = settings_of(pack, cls.name, Nael2021Config)
-        networks = build_networks(config)
+        networks = build_networks(config.layers)
         weights = {name: torch.from_numpy(value) for name, value in pack.weights().items()}
         try:
             torch.nn.ModuleDict(networks).load_state_dict(weights)

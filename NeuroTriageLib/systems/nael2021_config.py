@@ -127,8 +127,12 @@ class Nael2021Config:
         """Slices, rows and columns of an axial image."""
         return self.depth, self.in_plane, self.in_plane
 
-    def layers(self, network: FindingNetwork) -> dict[str, Any]:
-        """The arguments of networks.lfe_classifier.LfeClassifierSettings."""
+    @property
+    def layers(self) -> dict[str, dict[str, Any]]:
+        """Code -> the arguments of networks.lfe_classifier.LfeClassifierSettings."""
+        return {network.code: self._layers(network) for network in self.networks}
+
+    def _layers(self, network: FindingNetwork) -> dict[str, Any]:
         return {
             "axial": len(network.axial),
             "sagittal": len(network.sagittal),

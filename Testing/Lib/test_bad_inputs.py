@@ -305,7 +305,7 @@ def test_an_output_that_is_a_file(run, tmp_path):
 def test_a_disk_that_fills_up_while_results_are_written(run, tmp_path, monkeypatch):
     from NeuroTriageLib.outputs import folder
 
-    def full(result, path):
+    def full(result, path, **options):
         path.write_bytes(b"half")
         raise OSError(errno.ENOSPC, "No space left on device", str(path))
 

@@ -15,9 +15,10 @@ from NeuroTriageLib.io.model_packs import PackManifest
 from NeuroTriageLib.outputs.findings_json import findings_schema
 from NeuroTriageLib.review.version_files import FORMAT_VERSION
 from NeuroTriageLib.review.versions import ExamReference, ReaderEntry, Version
-from NeuroTriageLib.systems import kuo2019_config, ye2019_config
+from NeuroTriageLib.systems import kuo2019_config, nael2021_config, ye2019_config
 from NeuroTriageLib.systems.consensus_config import ConsensusConfig, ConsensusMember
 from NeuroTriageLib.systems.kuo2019_config import Kuo2019Config
+from NeuroTriageLib.systems.nael2021_config import Nael2021Config
 from NeuroTriageLib.systems.ye2019_config import Ye2019Config
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,7 +46,7 @@ def test_every_field_of_findings_json_is_described():
 
 def test_every_key_of_a_model_pack_is_described():
     document = text("model_packs.md")
-    kinds = (PackManifest, Kuo2019Config, Ye2019Config, ConsensusConfig, ConsensusMember)
+    kinds = (PackManifest, Kuo2019Config, Ye2019Config, Nael2021Config, ConsensusConfig, ConsensusMember)
     names = {field.name for cls in kinds for field in dataclasses.fields(cls)}
     assert not [name for name in sorted(names) if f"`{name}`" not in document]
 
@@ -65,11 +66,12 @@ def test_every_field_of_the_review_store_is_described():
     [
         ("kuo2019", ("width", "pixel_spacing_mm", "image_size", "patch_size", "patch_sharpness")),
         ("ye2019", ("width", "pixel_spacing_mm", "image_size", "slab_mm", "margin_mm", "unasked_share")),
+        ("nael2021", ("in_plane", "depth", "width", "dropout")),
     ],
 )
 def test_the_described_settings_are_the_real_ones(system, names):
     section = text("model_packs.md").split(f"## config of {system}\n")[1].split("\n## ")[0]
-    config = {"kuo2019": kuo2019_config, "ye2019": ye2019_config}[system]
+    config = {"kuo2019": kuo2019_config, "ye2019": ye2019_config, "nael2021": nael2021_config}[system]
     for name in names:
         published, compact = table_row(section, name)[:2]
         assert float(published) == getattr(config.PUBLISHED, name)

@@ -36,7 +36,8 @@ ALLOWED_ROOMS: dict[str, set[str]] = {
     "systems": {"core", "config", "io", "networks", "preprocessing", "inference"},
     "training": {"core", "config", "io", "networks", "preprocessing", "simulation"},
     "catalog": {"core", "config", "io", "systems", "inference"},
-    "pipeline": {"core", "io", "series_selection", "preprocessing", "measurements"},
+    "pipeline": {"core", "io", "series_selection", "preprocessing", "measurements", "mr_pipeline"},
+    "mr_pipeline": {"core", "series_selection", "preprocessing", "measurements"},
     "cli": {"core", "io", "series_selection", "catalog", "pipeline", "outputs", "simulation", "training", "evaluation"},
     "worker": {"core", "catalog", "pipeline", "outputs"},
 }

@@ -13,7 +13,7 @@ from NeuroTriageLib.core.geometry import SliceGrid
 from NeuroTriageLib.core.mr_images import CONTRASTS, MrImage
 from NeuroTriageLib.core.volume import Volume
 from NeuroTriageLib.io.model_packs import Calibration, PackManifest, save_model_pack
-from NeuroTriageLib.systems.nael2021 import build_networks
+from NeuroTriageLib.networks.lfe_classifier import build_networks
 from NeuroTriageLib.systems.nael2021_config import COMPACT, Nael2021Config
 from Testing.Lib.mr_phantom import SHAPE, TISSUES, grid, head
 
@@ -36,7 +36,7 @@ def manifest(config: Nael2021Config = CONFIG, **changes: Any) -> PackManifest:
 def save(folder: Path, config: Nael2021Config = CONFIG, **changes: Any) -> Path:
     """Write the pack; `changes` go into its manifest."""
     torch.manual_seed(0)
-    weights = torch.nn.ModuleDict(build_networks(config)).state_dict()
+    weights = torch.nn.ModuleDict(build_networks(config.layers)).state_dict()
     save_model_pack(folder, manifest(config, **changes), weights)
     return folder
 

@@ -1,0 +1,171 @@
+"""A brain MRI on disk becomes findings on its own series: from NIfTI or DICOM, alone or beside a head CT."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK
+
+from NeuroTriageLib import catalog, cli
+from NeuroTriageLib.io.model_packs import read_manifest
+from NeuroTriageLib.outputs.findings_json import findings_schema
+from NeuroTriageLib.outputs.folder import write_outputs
+from NeuroTriageLib.pipeline import Choices, Readers, triage_input
+from Testing.Lib import tiny_nael2021, tiny_packs
+from Testing.Lib.ct_series import write_series
+from Testing.Lib.mr_phantom import SHAPE, grid, head
+
+ALWAYS = dict.fromkeys(tiny_nael2021.CONFIG.codes, 0.0)
+IN_UNIT = {"ADC": 1e3}  # files hold ADC in 1e-6 mm2/s
+
+
+def write_nifti(folder: Path, name: str, array: np.ndarray) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    image = SimpleITK.GetImageFromArray(array)
+    where = grid(array.shape)
+    image.SetSpacing((where.spacing_i_mm, where.spacing_j_mm, float(where.slice_spacings_mm[0])))
+    SimpleITK.WriteImage(image, str(folder / name))
+    return folder / name
+
+
+def write_study(folder: Path, contrasts: tuple[str, ...] = ("FLAIR", "ADC", "TRACE", "T1")) -> Path:
+    for name in contrasts:
+        write_nifti(folder, f"{name}.nii.gz", head(name) * IN_UNIT.get(name, 1.0))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pack(tmp_path_factory) -> Path:
+    return tiny_nael2021.save(tmp_path_factory.mktemp("packs") / "tiny", operating_points=ALWAYS)
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory) -> Path:
+    return write_study(tmp_path_factory.mktemp("mr") / "study")
+
+
+@pytest.fixture(scope="module")
+def system(pack):
+    return catalog.load_system(pack=pack, device="cpu")
+
+
+def run(*arguments: object) -> int:
+    return cli.main(["triage", *map(str, arguments), "--no-scene"])
+
+
+def test_nifti_files_are_read_by_the_contrast_in_their_names(study, pack, tmp_path, capsys):
+    write_nifti(study, "FLAIR_mask_acute_infarct.nii.gz", (head("FLAIR") > 100).astype(np.float32))
+    out = tmp_path / "out"
+    assert run(study, "-o", out, "--model", pack) == 0
+    document = json.loads((out / "findings.json").read_text("utf-8"))
+    assert document["contrast"] == "FLAIR" and document["further_series"][0]["contrast"] == "TRACE"
+    said = [row for part in (document, *document["further_series"]) for row in part["findings"]]
+    assert {row["code"]: row["status"] for row in said} == dict.fromkeys(ALWAYS, "found")
+    assert {row["system"] for row in said} == {"nael2021"}
+    names = {path.name for path in out.iterdir()}
+    assert set(document["files"].values()) | set(document["further_series"][0]["files"].values()) <= names
+    assert names >= {"report.html", "masks_FLAIR.seg.nrrd", "heatmap_TRACE_acute_infarct.nrrd"}
+    assert "scene.mrb" not in names and capsys.readouterr().out.count("not for diagnosis") == 1
+    volumes = {row["code"]: row["volume_ml"] for row in said}
+    assert volumes["abnormal"] is None and volumes["acute_infarct"] is not None
+    files = {Path(item["description"]).name for item in document["series"]["also_read"]}
+    assert files == {"ADC.nii.gz", "TRACE.nii.gz", "T1.nii.gz"}
+
+
+def test_findings_json_of_a_study_fits_the_schema(study, system, tmp_path):
+    jsonschema = pytest.importorskip("jsonschema")
+    write_outputs(triage_input(study, Readers(None, lambda: system)), tmp_path / "out")
+    document = json.loads((tmp_path / "out" / "findings.json").read_text("utf-8"))
+    jsonschema.Draft202012Validator(findings_schema()).validate(document)
+
+
+def test_masks_and_heatmaps_lie_on_the_series_own_voxels(study, system, tmp_path):
+    results = triage_input(study, Readers(None, lambda: system))
+    write_outputs(results, tmp_path / "out")
+    for result in results:
+        heat = SimpleITK.ReadImage(str(tmp_path / "out" / f"heatmap_{result.contrast}.nrrd"))
+        assert heat.GetSize() == SHAPE[::-1]
+        assert np.allclose(heat.GetSpacing(), (4.0, 4.0, 7.0))
+    page = (tmp_path / "out" / "report.html").read_text("utf-8")
+    assert "MRI, FLAIR series" in page and "MRI, trace-weighted series" in page and "level 40" not in page
+
+
+def test_a_missing_contrast_is_told_and_is_no_negative(pack, tmp_path, capsys):
+    folder = write_study(tmp_path / "study", ("FLAIR", "T1"))
+    assert run(folder, "-o", tmp_path / "out", "--model", pack) == 0
+    document = json.loads((tmp_path / "out" / "findings.json").read_text("utf-8"))
+    status = {row["code"]: row["status"] for row in document["findings"]}
+    assert status == dict.fromkeys(ALWAYS, "could_not_look") | {"mass_effect": "found"}
+    assert "ADC" in next(row["reason"] for row in document["findings"] if row["code"] == "acute_infarct")
+
+
+def test_a_study_without_a_needed_contrast_ends_with_4(pack, tmp_path, capsys):
+    folder = write_study(tmp_path / "study", ("T1", "T2"))
+    assert run(folder, "-o", tmp_path / "out", "--model", pack) == 4
+    assert not (tmp_path / "out").exists()
+    folder = write_study(tmp_path / "trace", ("TRACE",))
+    assert run(folder, "-o", tmp_path / "answered", "--model", pack) == 4
+    document = json.loads((tmp_path / "answered" / "findings.json").read_text("utf-8"))
+    assert {row["status"] for row in document["findings"]} == {"could_not_look"}
+    assert "not a negative result" in capsys.readouterr().err
+
+
+def test_without_a_pack_the_user_is_told_what_to_do(study, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(catalog, "models_folder", lambda: tmp_path / "no packs")
+    assert run(study, "-o", tmp_path / "out") == 5
+    said = capsys.readouterr().err
+    assert "no model for brain MRI" in said and "neurotriage train nael2021" in said
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_role_can_be_given_to_a_file_by_its_path(system, tmp_path):
+    folder = write_study(tmp_path / "study", ("FLAIR", "ADC"))
+    elsewhere = write_nifti(tmp_path / "else", "series9.nii.gz", head("TRACE"))
+    results = triage_input(folder, Readers(None, lambda: system), Choices(roles={"TRACE": str(elsewhere)}))
+    assert [result.contrast for result in results] == ["FLAIR", "TRACE"]
+    assert any("Chosen by the user." in item.reasons for item in results[0].judgements)
+
+
+def test_a_ct_and_an_mri_in_one_input_are_both_read(study, system, tmp_path):
+    ct_pack = tiny_packs.save(tmp_path / "ct-pack")
+    write_series(tmp_path / "input" / "ct")
+    write_study(tmp_path / "input" / "mr")
+    ct = catalog.load_system(pack=ct_pack, device="cpu")
+    results = triage_input(tmp_path / "input", Readers(lambda: ct, lambda: system))
+    assert [(result.volume.modality, result.contrast) for result in results] == [
+        ("CT", ""), ("MR", "FLAIR"), ("MR", "TRACE")
+    ]  # fmt: skip
+    paths = {path.name for path in write_outputs(results, tmp_path / "out")}
+    assert {"masks.seg.nrrd", "masks_FLAIR.seg.nrrd"} <= paths
+    document = json.loads((tmp_path / "out" / "findings.json").read_text("utf-8"))
+    assert document["findings"][0]["code"] == "any" and len(document["further_series"]) == 2
+
+
+def test_a_head_ct_is_still_read_when_no_mri_model_is_installed(tmp_path, monkeypatch):
+    ct = catalog.load_system(pack=tiny_packs.save(tmp_path / "ct-pack"), device="cpu")
+    write_series(tmp_path / "input" / "ct")
+    write_study(tmp_path / "input" / "mr")
+    monkeypatch.setattr(catalog, "models_folder", lambda: tmp_path / "no packs")
+    reader = Readers(lambda: ct, lambda: catalog.load_system(catalog.MR_SYSTEM))
+    (result,) = triage_input(tmp_path / "input", reader)
+    assert result.readings and result.quality[0].code == "mri_not_read"
+
+
+def test_movement_between_series_is_flagged_and_a_head_elsewhere_is_not_used(system, tmp_path):
+    folder = write_study(tmp_path / "study", ("FLAIR", "ADC", "TRACE"))
+    image = SimpleITK.ReadImage(str(folder / "TRACE.nii.gz"))
+    image.SetOrigin((900.0, 0.0, 0.0))
+    SimpleITK.WriteImage(image, str(folder / "TRACE.nii.gz"))
+    results = triage_input(folder, Readers(None, lambda: system))
+    assert [flag.code for flag in results[0].quality] == ["contrast_unusable"]
+    status = {finding.code: finding.status for result in results for finding in result.findings}
+    assert status["acute_infarct"] == "could_not_look" and status["mass_effect"] == "found"
+
+
+def test_the_catalog_knows_what_reads_mri(pack):
+    assert catalog.modality_read(None, pack) == "MR" and catalog.modality_read("kuo2019", None) == "CT"
+    assert catalog.modality_read(None, None) is None
+    assert read_manifest(pack).codes == tiny_nael2021.CONFIG.codes

@@ -36,8 +36,8 @@ def draw_curves(losses: Sequence[Mapping[str, Any]], validations: Sequence[Mappi
         panels[0].plot(*zip(*points, strict=True), label=name.replace("_", " "))
     panels[0].set_yscale("log")
     for panel, prefix, title in ((panels[1], "dice_", "Dice, validation"), (panels[2], "auc_", "exam AUC, validation")):
-        for key in [key for key in (validations[0] if validations else {}) if key.startswith(prefix)]:
-            points = [(row["step"], row[key]) for row in validations if row[key] is not None]
+        for key in dict.fromkeys(key for row in validations for key in row if key.startswith(prefix)):
+            points = [(row["step"], row[key]) for row in validations if row.get(key) is not None]
             if points:
                 panel.plot(*zip(*points, strict=True), marker=".", label=key.removeprefix(prefix))
         panel.set_title(title)

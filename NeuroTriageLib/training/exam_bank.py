@@ -131,11 +131,13 @@ class ExamBank(Generic[View]):
     Args:
         folder: where the exams lie.
         view: what a system keeps of an exam in memory.
+        read: reads one exam, as the system's bank holds it.
     """
 
-    def __init__(self, folder: Path, view: Callable[[BankExam], View]) -> None:
+    def __init__(self, folder: Path, view: Callable[[Any], View], read: Callable[[Path], Any] = BankExam.load) -> None:
         self.folder = folder
         self.view = view
+        self.read = read
         self.exams: list[View] = []
         self._known: set[str] = set()
 
@@ -143,7 +145,7 @@ class ExamBank(Generic[View]):
         """Load exams that are new on disk; returns how many."""
         new = [path for path in sorted(self.folder.glob("*.npz")) if path.name not in self._known]
         for path in new:
-            self.exams.append(self.view(BankExam.load(path)))
+            self.exams.append(self.view(self.read(path)))
             self._known.add(path.name)
         return len(new)
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import multiprocessing
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any, Protocol
 
 import torch
 
 from ..core.errors import InputError
-from ..preprocessing.network_grid import NetworkGridSettings, prepare
-from ..simulation.anatomy import load_anatomy
+from ..preprocessing.network_grid import prepare
+from ..simulation.anatomy import Anatomy, load_anatomy
 from ..simulation.head_ct import simulate_head_ct
 from .exam_bank import BankExam, exam_path
 
@@ -22,6 +24,16 @@ VALIDATION_MAPS = range(17, 19)
 VALIDATION_SEED = 1_000_000  # seeds of validation exams start here, so that no exam is in both sets
 HEAD_START = 40  # training exams made before the first validation exam
 VALIDATION_EVERY = 3  # then every third exam is one for validation until there are enough
+
+
+class Kept(Protocol):
+    """An exam that can be written into the bank."""
+
+    def save(self, path: Path) -> None:
+        """Write it in one step."""
+
+
+MakeExam = Callable[["ProductionPlan", str, int], Kept]
 
 
 @dataclass(frozen=True)
@@ -33,13 +45,15 @@ class ProductionPlan:
         bank: folder with the two banks, "train" and "validation".
         config: how exams are prepared.
         training_exams, validation_exams: how many of each in the end.
+        make: (plan, set, number) -> the exam; the same number must always give the same one. None makes head CT.
     """
 
     maps: Path
     bank: Path
-    config: NetworkGridSettings
+    config: Any
     training_exams: int
     validation_exams: int
+    make: MakeExam | None = None
 
     def order(self) -> list[tuple[str, int]]:
         """(set, number) of every exam in the order in which they are made."""
@@ -73,12 +87,17 @@ def label_maps(folder: Path, numbers: range) -> list[Path]:
     return found
 
 
-def make_exam(plan: ProductionPlan, name: str, number: int) -> BankExam:
-    """Simulate and prepare one exam; the same number always gives the same exam."""
+def anatomy_and_seed(plan: ProductionPlan, name: str, number: int) -> tuple[Anatomy, int]:
+    """The head and the seed of an exam; no head and no seed is in both sets."""
     validation = name == "validation"
     maps = label_maps(plan.maps, VALIDATION_MAPS if validation else TRAINING_MAPS)
     anatomy = load_anatomy(maps[number % len(maps)], plan.bank / "anatomy")
-    exam = simulate_head_ct(anatomy, seed=number + (VALIDATION_SEED if validation else 0))
+    return anatomy, number + (VALIDATION_SEED if validation else 0)
+
+
+def make_exam(plan: ProductionPlan, name: str, number: int) -> BankExam:
+    """Simulate and prepare one head CT; the same number always gives the same exam."""
+    exam = simulate_head_ct(*anatomy_and_seed(plan, name, number))
     return BankExam.from_prepared(prepare(exam.volume, plan.config), exam.label_kji, exam.truth)
 
 
@@ -89,7 +108,7 @@ def produce(plan: ProductionPlan, parent: int) -> None:
     for name, number in plan.missing():
         if os.getppid() != parent:
             return
-        make_exam(plan, name, number).save(exam_path(plan.bank / name, number))
+        (plan.make or make_exam)(plan, name, number).save(exam_path(plan.bank / name, number))
 
 
 def start_producer(plan: ProductionPlan) -> BaseProcess:

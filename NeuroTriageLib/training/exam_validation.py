@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from ..core.codes import ANY
+from ..core.codes import answered_codes
 from .calibration import area_under_curve
 
 
@@ -40,8 +40,8 @@ class ValidationFigures(ABC):
         """Figure ("dice", "auc", ...) -> code -> value, NaN where it cannot be known."""
 
     def by_code(self, values: Iterable[float]) -> dict[str, float]:
-        """One value per column, any first -> code -> value."""
-        return dict(zip((ANY, *self.codes), map(float, values), strict=True))
+        """One value per column (core.codes.answered_codes) -> code -> value."""
+        return dict(zip(answered_codes(self.codes), map(float, values), strict=True))
 
     def auc(self) -> dict[str, float]:
         """Exam AUC per code."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..core.codes import ANY
+from ..core.codes import answered_codes
 from ..io.model_packs import PackManifest
 from .held_out_section import held_out_section
 
@@ -74,7 +74,7 @@ def _table(manifest: PackManifest, named: Mapping[str, str]) -> list[str]:
     columns = [*named.values(), "threshold", "sensitivity", "specificity"]
     lines = [f"{figures.get('exams', 0)} exams.", ""]
     lines += ["| code | " + " | ".join(columns) + " |", "|---" * (1 + len(columns)) + "|"]
-    for code in (ANY, *manifest.codes):
+    for code in answered_codes(manifest.codes):
         values = [figures.get(name, {}).get(code) for name in named]
         values += [round(manifest.operating_points[code], 4)]
         values += [figures.get(name, {}).get(code) for name in ("sensitivity", "specificity")]

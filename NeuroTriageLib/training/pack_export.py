@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..core.codes import ANY
+from ..core.codes import answered_codes
 from ..core.errors import InputError
 from ..io.model_packs import Calibration, PackManifest, save_model_pack
 from .calibration import fit_platt, operating_point
@@ -35,8 +35,8 @@ class ExamScores:
 
     Args:
         codes: the types, without "any".
-        scores: (exams, 1 + N) raw scores 0-1, any first.
-        present: (exams, 1 + N) bool.
+        scores: (exams, columns) raw scores 0-1, one per answered code (any first, or findings on MRI alone).
+        present: (exams, columns) bool.
     """
 
     codes: tuple[str, ...]
@@ -46,7 +46,7 @@ class ExamScores:
     def calibrate(self) -> tuple[dict[str, Calibration], dict[str, float]]:
         """Code -> calibration, and code -> threshold on calibrated probabilities."""
         calibration, points = {}, {}
-        for n, code in enumerate((ANY, *self.codes)):
+        for n, code in enumerate(answered_codes(self.codes)):
             score, present = self.scores[:, n], self.present[:, n]
             calibration[code] = fit_platt(score, present)
             points[code] = operating_point(calibration[code].apply_all(score), present)
@@ -57,7 +57,7 @@ class ExamScores:
     ) -> dict[str, dict[str, float | None]]:
         """Sensitivity and specificity at the operating points, per code; None where they cannot be known."""
         figures: dict[str, dict[str, float | None]] = {"sensitivity": {}, "specificity": {}}
-        for n, code in enumerate((ANY, *self.codes)):
+        for n, code in enumerate(answered_codes(self.codes)):
             present = self.present[:, n]
             called = calibration[code].apply_all(self.scores[:, n]) >= points[code]
             figures["sensitivity"][code] = round(float(called[present].mean()), 4) if present.any() else None
@@ -95,13 +95,21 @@ class PackExport:
         view_of: settings -> what is kept of a bank's exam.
         assess: (checkpoint, settings, validation exams) -> the model.
         publication: what the model card compares it with.
+        read: reads one exam of the bank.
+        intended_use: shown to the user.
     """
 
     system: str
     settings: Any
-    view_of: Callable[[Any], Callable[[BankExam], Any]]
+    view_of: Callable[[Any], Callable[[Any], Any]]
     assess: Callable[[dict[str, Any], Any, Sequence[Any]], AssessedModel]
     publication: Publication
+    read: Callable[[Path], Any] = BankExam.load
+    intended_use: str = INTENDED_USE
+
+    def bank_of(self, folder: Path, config: Any) -> ExamBank[Any]:
+        """The bank of a folder, as the system's training keeps it."""
+        return ExamBank(folder, self.view_of(config), self.read)
 
     def __call__(self, checkpoint: Path, out: Path, *, bank: Path | None = None, overwrite: bool = True) -> Path:
         """Write a model pack with its card from a checkpoint, finished or not, and the validation exams beside it.
@@ -117,7 +125,7 @@ class PackExport:
         """
         state = load_checkpoint(checkpoint)
         config = self.settings.from_json(state["config"])
-        exams = ExamBank((bank or checkpoint.parent / "bank") / "validation", self.view_of(config))
+        exams = self.bank_of((bank or checkpoint.parent / "bank") / "validation", config)
         if not exams.refresh():
             raise InputError("There are no validation exams beside the checkpoint.", where=str(exams.folder))
         model = self.assess(state, config, exams.exams)
@@ -139,7 +147,7 @@ class PackExport:
             training=state["training"] | {"steps": state["trainer"]["step"], "training_exams": state["training_exams"]},
             metrics={"validation": model.validation.summary() | model.scores.at_points(calibration, points)},
             licence=LICENCE,
-            intended_use=INTENDED_USE,
+            intended_use=self.intended_use,
         )
 
 
@@ -162,6 +170,6 @@ def as_stored(name: str, value: torch.Tensor) -> torch.Tensor:
     return value.half().float()
 
 
-def training_record(recipe: Any, maps: str) -> dict[str, Any]:
-    """The recipe as plain values for the pack."""
-    return {"data": f"simulated head CT, {maps}", "recipe": dataclasses.asdict(recipe)}
+def training_record(recipe: Any, data: str) -> dict[str, Any]:
+    """What it was trained on, and the recipe as plain values, for the pack."""
+    return {"data": data, "recipe": dataclasses.asdict(recipe)}

@@ -28,9 +28,16 @@ def _ye2019() -> TrainFunction:
     return train_ye2019
 
 
+def _nael2021() -> TrainFunction:
+    from .nael2021_training import train_nael2021
+
+    return train_nael2021
+
+
 TRAINED_SYSTEMS: dict[str, Callable[[], TrainFunction]] = {
     "kuo2019": _kuo2019,
     "chang2018": _chang2018,
     "ye2019": _ye2019,
+    "nael2021": _nael2021,
 }
 """Catalog key -> what loads the function that trains the system."""

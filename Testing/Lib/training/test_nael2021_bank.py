@@ -1,0 +1,161 @@
+"""Prepared MRI studies: what is stored is what inference sees, contours where the findings lie, balanced draws."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from NeuroTriageLib.core.codes import MR_CODES
+from NeuroTriageLib.core.errors import InputError
+from NeuroTriageLib.preprocessing.mr_views import make_view, network_input, scale_image
+from NeuroTriageLib.systems.nael2021_config import NETWORKS
+from NeuroTriageLib.training.nael2021_augmentation import augmented
+from NeuroTriageLib.training.nael2021_bank import BankStudy, StudyEntry, simulated_images
+from NeuroTriageLib.training.nael2021_losses import lfe_loss, study_loss
+from NeuroTriageLib.training.nael2021_recipe import MrAugmentation
+from NeuroTriageLib.training.nael2021_sampler import StudySampler, batch_of
+from Testing.Lib.training.mr_bank import SPOT, TINY, loaded, made_study, with_contrasts, write_bank
+
+ALL = MR_CODES[1:]
+
+
+@pytest.fixture(scope="module")
+def bank(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("bank")
+    write_bank(folder, 4)
+    return loaded(folder / "train")
+
+
+def test_training_sees_the_tensors_that_inference_sees(tmp_path):
+    made = made_study(ALL)
+    BankStudy.of(made, TINY).save(tmp_path / "study.npz")
+    stored = BankStudy.load(tmp_path / "study.npz")
+    scaled = {name: scale_image(image, TINY.scaling) for name, image in simulated_images(made).items()}
+    for network in NETWORKS.values():
+        seen = network_input(make_view(scaled, network.reference, TINY), network, TINY)
+        batch = batch_of([stored], network, TINY)
+        for name in ("axial", "axial_present", "sagittal", "sagittal_present"):
+            assert np.array_equal(getattr(batch, name)[0].numpy(), getattr(seen, name)), (network.code, name)
+        assert int(batch.label[0]) == 1
+
+
+def test_the_share_of_a_finding_lies_where_the_series_shows_it_and_keeps_its_volume():
+    made = made_study(ALL)
+    network = NETWORKS["acute_infarct"]
+    study = BankStudy.of(made, TINY)
+    share, grid = study.share(network)[0], study.views["ADC"].grid
+    source = made.series["ADC"].volume.grid
+    spot = np.zeros(source.shape_kji)
+    spot[SPOT] = 1
+    volumes = [float((a.sum((1, 2)) * g.voxel_volumes_ml).sum()) for a, g in ((share, grid), (spot, source))]
+    assert volumes[0] == pytest.approx(volumes[1], rel=0.25)
+    centers = []
+    for array, own in ((share, grid), (spot, source)):
+        k, j, i = (np.average(axis, weights=array[array > 0]) for axis in np.nonzero(array))
+        centers.append(own.voxel_to_lps(np.array([i, j, k])))
+    assert np.linalg.norm(centers[0] - centers[1]) < 5.0
+    assert study.share(NETWORKS["abnormal"]).shape == (3, *TINY.shape_dhw)
+
+
+def test_a_study_without_a_reference_cannot_be_trained_on():
+    made = made_study()
+    series = {name: item for name, item in made.series.items() if name != "FLAIR"}
+    with pytest.raises(InputError, match="FLAIR"):
+        BankStudy.of(dataclasses.replace(made, series=series), TINY)
+
+
+def test_an_entry_knows_labels_and_contrasts_without_the_images(bank):
+    first, second = bank.exams[:2]
+    assert not any(first.present.values()) and all(second.present.values())
+    assert "T1post_sagittal" in first.contrasts["ADC"]
+    assert first.fits(NETWORKS["abnormal"]) and not with_contrasts(first, "TRACE").fits(NETWORKS["abnormal"])
+    assert isinstance(first, StudyEntry)
+
+
+def test_draws_are_balanced_and_optional_contrasts_go_missing_at_random(bank):
+    rng = np.random.default_rng(0)
+    sampler = StudySampler(bank, TINY, positive_share=0.5, keep_optional=0.5)
+    batches = [sampler.draw("acute_hemorrhage", 4, rng) for _ in range(12)]
+    labels = torch.cat([batch.label for batch in batches]).float()
+    present = torch.cat([batch.axial_present for batch in batches]).float().mean(0)
+    assert 0.3 < float(labels.mean()) < 0.7
+    names = NETWORKS["acute_hemorrhage"].axial
+    for name, share in zip(names, present.tolist(), strict=True):
+        assert share == 1.0 if name in NETWORKS["acute_hemorrhage"].required else 0.2 < share < 0.8
+
+
+def test_a_bank_without_what_a_network_requires_says_so(bank):
+    sampler = StudySampler(bank, TINY, 0.5, 1.0)
+    entries = bank.exams
+    try:
+        bank.exams = [with_contrasts(entry, "FLAIR") for entry in entries]
+        with pytest.raises(InputError, match="mass_effect"):
+            sampler.draw("mass_effect", 1, np.random.default_rng(0))
+    finally:
+        bank.exams = entries
+
+
+def marked_batch(code: str):
+    """A study whose arrays are zero but for one place, the same in every contrast and orientation."""
+    network = NETWORKS[code]
+    batch = batch_of([BankStudy.of(made_study(ALL), TINY)], network, TINY)
+    d, h, w = TINY.shape_dhw
+    z, y, x = np.ogrid[0:d, 0:h, 0:w]
+    at = (6.0, 12.0, 9.0)
+    spot = np.exp(-(((z - at[0]) / 1.5) ** 2 + ((y - at[1]) / 3) ** 2 + ((x - at[2]) / 3) ** 2)).astype(np.float32)
+    xs, zs, ys = np.ogrid[0:d, 0:h, 0:h]
+    across = np.exp(
+        -(((zs + 0.5) * d / h - 0.5 - at[0]) / 1.5) ** 2 - ((ys - at[1]) / 3) ** 2
+        - (((xs + 0.5) * w / d - 0.5 - at[2]) / 3) ** 2
+    ).astype(np.float32)  # fmt: skip
+    return network, dataclasses.replace(
+        batch,
+        axial=torch.from_numpy(spot).expand_as(batch.axial).clone(),
+        share=torch.from_numpy(spot).expand_as(batch.share).clone(),
+        sagittal=torch.from_numpy(across).expand_as(batch.sagittal).clone(),
+    )
+
+
+def place(array: torch.Tensor, sizes: tuple[float, ...]) -> np.ndarray:
+    """Where the weight of an array lies, in shares of the box along its own axes."""
+    weight = array.double().numpy()
+    axes = [np.arange(n) + 0.5 for n in weight.shape]
+    sums = [weight.sum(tuple(o for o in range(3) if o != n)) for n in range(3)]
+    return np.array([np.average(axis, weights=s) / n for axis, s, n in zip(axes, sums, sizes, strict=True)])
+
+
+def test_a_study_is_moved_and_mirrored_alike_in_contours_and_both_orientations():
+    network, batch = marked_batch("abnormal")
+    settings = MrAugmentation(shift=0.1, shift_slices=0.1, mirror=1.0, noise=0.0, rotation_deg=10.0)
+    moved = augmented(batch, network, settings, np.random.default_rng(5))
+    z, y, x = place(moved.axial[0, 0], TINY.shape_dhw)
+    assert np.allclose(place(moved.share[0, 0], TINY.shape_dhw), (z, y, x), atol=1e-4)
+    xs, zs, ys = place(moved.sagittal[0, 0], tuple(moved.sagittal.shape[2:]))
+    assert np.allclose((zs, ys, xs), (z, y, x), atol=0.03)
+    before = place(batch.axial[0, 0], TINY.shape_dhw)
+    assert abs(x - before[2]) > 0.1  # the other side of the head
+
+
+def test_noise_is_added_to_what_is_there_and_stays_in_range():
+    network = NETWORKS["acute_infarct"]
+    batch = batch_of([BankStudy.of(made_study(), TINY)], network, TINY, [{"T2"}])
+    still = MrAugmentation(shift=0.0, shift_slices=0.0, mirror=0.0, noise=0.2)
+    changed = augmented(batch, network, still, np.random.default_rng(1))
+    at = network.axial.index("T2")
+    assert not changed.axial[:, at].any()
+    assert float(changed.axial.min()) >= 0 and float(changed.axial.max()) <= 1
+    difference = (changed.axial - batch.axial)[:, network.axial.index("ADC")]
+    assert 0 < float(difference.abs().max()) <= 0.2 + 1e-5
+
+
+def test_the_losses_are_the_cross_entropies():
+    logits = torch.tensor([[[[[0.0, 2.0]]]]])
+    share = torch.tensor([[[[[0.0, 1.0]]]]])
+    plain = (np.log(2.0) + np.log1p(np.exp(-2.0))) / 2
+    weighted = (np.log(2.0) + 3 * np.log1p(np.exp(-2.0))) / 4
+    assert float(lfe_loss(logits, share, 1.0)) == pytest.approx(plain, rel=1e-5)
+    assert float(lfe_loss(logits, share, 3.0)) == pytest.approx(weighted, rel=1e-5)
+    assert float(study_loss(torch.tensor([[0.0, 1.0]]), torch.tensor([1]))) == pytest.approx(np.log1p(np.exp(-1.0)))

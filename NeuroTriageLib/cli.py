@@ -85,6 +85,12 @@ def _add_triage(commands: Any) -> None:
         help="overrule the choice of the head CT: UID or part of a description; with an MR role (FLAIR=...) that of a "
         "contrast, also by the path of an image file; may be given for several roles",
     )
+    parser.add_argument(
+        "--contrasts",
+        metavar="NAMES",
+        default="",
+        help="of an MRI read these alone, separated by commas (FLAIR,ADC,TRACE)",
+    )
     parser.add_argument("--heatmap", metavar="SYSTEM", help='whose heatmap the consensus shows (default: "mean")')
     parser.add_argument(
         "--accept-unfamiliar", action="store_true", help="answer also an exam unlike those that the models learned from"
@@ -160,7 +166,8 @@ def _choices(options: argparse.Namespace) -> Any:
     roles = role_overrides([text for text in options.series if text not in named])
     if len(named) > 1 or (named and roles):
         raise ConfigError("Only one series can be named without a role.", where=f"--series {named[0]}")
-    return Choices(options.study, named[0] if named else None, roles)
+    contrasts = tuple(filter(None, options.contrasts.split(",")))
+    return Choices(options.study, named[0] if named else None, roles, contrasts)
 
 
 class _SceneWriter:

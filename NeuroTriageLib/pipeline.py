@@ -12,6 +12,7 @@ from .core.codes import ANY, CT_HEMORRHAGE_CODES
 from .core.errors import ConfigError, ModelError, SeriesSelectionError, UnfamiliarExam
 from .core.findings import ExamResult, Familiarity, Finding, QualityFlag, Reading, SeriesJudgement
 from .core.geometry import SliceGrid
+from .core.mr_images import CONTRASTS
 from .core.stage_clock import StageClock, no_progress
 from .core.study import Series, Study
 from .core.volume import Volume
@@ -62,11 +63,22 @@ class Choices:
         study_uid: which study, when the input holds several that could be read.
         series: SeriesInstanceUID or unique part of a description of the head CT; then nothing else is read.
         roles: MR role -> UID, part of a description, or path of an image file.
+        contrasts: of an MRI read these alone (core.mr_images.CONTRASTS); () reads all.
     """
 
     study_uid: str | None = None
     series: str | None = None
     roles: Mapping[str, str] = field(default_factory=dict)
+    contrasts: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        unknown = sorted(set(self.contrasts) - set(CONTRASTS))
+        if unknown:
+            raise ConfigError(
+                f"No contrast is called {', '.join(unknown)}.",
+                where="--contrasts",
+                next_step=f"Contrasts: {', '.join(CONTRASTS)}.",
+            )
 
 
 def triage_input(
@@ -96,14 +108,17 @@ def triage_input(
         ct: tuple[Study, Selection] | SeriesSelectionError
         try:
             if readers.ct is None:
-                raise SeriesSelectionError("No series in the input is a brain MRI that can be read.")
+                raise SeriesSelectionError(
+                    "The input holds no brain MRI that can be read; the exam was not read and is not negative.",
+                    next_step="It needs FLAIR, or ADC and trace-weighted images; name one with --series ROLE=TEXT.",
+                )
             ct = choose_study(studies, study_uid=None, series=choices.series)
         except SeriesSelectionError as error:
             ct = error
         mr = None
         if readers.mr is not None and choices.series is None:
             with clock.stage("contrasts"):
-                mr = _choose_mr(studies, None if isinstance(ct, SeriesSelectionError) else ct[1], choices.roles)
+                mr = _choose_mr(studies, None if isinstance(ct, SeriesSelectionError) else ct[1], choices)
         if isinstance(ct, SeriesSelectionError) and mr is None:
             raise ct
         results: tuple[ExamResult, ...] = ()
@@ -142,7 +157,7 @@ def _triage_ct(
     return triage_volume(volume, system, context=context, clock=clock)
 
 
-def _choose_mr(studies: tuple[Study, ...], ct: Selection | None, roles: Mapping[str, str]) -> MrStudyChoice | None:
+def _choose_mr(studies: tuple[Study, ...], ct: Selection | None, choices: Choices) -> MrStudyChoice | None:
     """The one study that holds a brain MRI; None when none does. Raises ConfigError for several."""
     read = None if ct is None else ct.series
     able: list[MrStudyChoice] = []
@@ -152,7 +167,7 @@ def _choose_mr(studies: tuple[Study, ...], ct: Selection | None, roles: Mapping[
         if not any(item.modality == "MR" or item.file_format != "dicom" for item in other):
             continue
         try:
-            choice = choose_mr_study(replace(study, series=other), roles)
+            choice = choose_mr_study(replace(study, series=other), choices.roles).limited_to(choices.contrasts)
         except ConfigError as error:  # a series of another study may be meant
             misnamed.append(error)
             continue

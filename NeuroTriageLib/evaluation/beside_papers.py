@@ -30,10 +30,11 @@ from .table import Cell, Table
 
 def beside_the_papers(records: Sequence[ExamRecord]) -> tuple[Table, ...]:
     """One table per published one; under each of their rows one of every system that answers the finding."""
-    return tuple(_beside(table, records) for table in PUBLISHED)
+    return tuple(beside(table, records) for table in PUBLISHED)
 
 
-def _beside(table: PublishedTable, records: Sequence[ExamRecord]) -> Table:
+def beside(table: PublishedTable, records: Sequence[ExamRecord]) -> Table:
+    """One published table, and ours under the last row of each finding and size."""
     rows: list[tuple[Cell, ...]] = []
     done: set[tuple[str, str]] = set()
     for published in table.rows:

@@ -11,6 +11,7 @@ import numpy as np
 from ..core.codes import ANY
 from ..measurements.overlap import dice
 from .exam_records import ExamRecord
+from .published_mr import BELOW_ML
 
 # Chang 2018, table 1: large > 25 mL, medium 5-25, small 0.01-5, punctate < 0.01; each holds its lower bound (ours),
 # only large begins above 25 mL.
@@ -81,7 +82,10 @@ class Columns:
         return ~np.isnan(self.overlap_ml)
 
     def of_size(self, name: str) -> np.ndarray:
-        """(N,) bool, the group is truly there and its true volume is of this size class."""
+        """(N,) bool, the group is truly there and its true volume is of this size class, or below a volume."""
+        if name in BELOW_ML:
+            with np.errstate(invalid="ignore"):
+                return self.present & (self.truth_ml < BELOW_ML[name])
         low, high = next((low, high) for size, low, high in SIZE_CLASSES if size == name)
         with np.errstate(invalid="ignore"):
             return self.present & (self.truth_ml >= low) & (self.truth_ml < high)

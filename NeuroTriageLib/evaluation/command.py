@@ -32,6 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("predictions", type=Path, help="folder of result folders, as neurotriage triage writes them")
     parser.add_argument("truth", type=Path, help="folder of simulated exams, or of label maps and exams.csv")
     parser.add_argument("-o", "--output", type=Path, help="folder for tables, JSON, records and plots")
+    parser.add_argument(
+        "--required", type=Path, metavar="PREDICTIONS", help="MRI: results of the required contrasts alone, for table 4"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--force", action="store_true", help="replace results that are already in the output folder")
 
@@ -48,7 +51,7 @@ def evaluate(options: argparse.Namespace, progress: Progress | None = None) -> E
     from .plots import NO_MATPLOTLIB, can_draw
     from .report import Evaluation, write_evaluation
 
-    matched = compare_folders(options.predictions, options.truth, progress)
+    matched = compare_folders(options.predictions, options.truth, progress, options.required)
     if progress is not None:
         progress("tables", 0.0)
     about = {"predictions": options.predictions.name, "truth": options.truth.name}

@@ -9,6 +9,7 @@ from pathlib import Path
 from ..core.errors import GeometryError, InputError
 from .comparison import record_exam
 from .exam_records import ExamRecord
+from .mr_folders import is_mr_truth, mr_parts, record_mr
 from .result_folders import find_results, read_answers
 from .truth_folders import TruthEntry, find_truth
 
@@ -42,13 +43,21 @@ class Matched:
         return tuple(notes)
 
 
-def compare_folders(predictions: Path, truth: Path, progress: Progress | None = None) -> Matched:
+def compare_folders(
+    predictions: Path, truth: Path, progress: Progress | None = None, required: Path | None = None
+) -> Matched:
     """Compare every exam that both folders name.
+
+    Args:
+        predictions, truth: folders of result folders and of truths.
+        progress: called with a stage and the share of it that is done.
+        required: results of the same brain-MRI studies from their required contrasts alone.
 
     Raises:
         InputError: a folder holds nothing to compare, no name is in both, or no pair could be compared.
     """
     results, truths = find_results(predictions), find_truth(truth)
+    again = {} if required is None else find_results(required)
     common = [exam for exam in results if exam in truths]
     if not common:
         raise InputError(
@@ -61,7 +70,7 @@ def compare_folders(predictions: Path, truth: Path, progress: Progress | None = 
         if progress is not None:
             progress("comparing", number / len(common))
         try:
-            records.append(_compare(results[exam], truths[exam]))
+            records.append(_compare(results[exam], truths[exam], again.get(exam)))
         except (InputError, GeometryError) as error:
             not_comparable[exam] = error.message()
     if not records:
@@ -74,7 +83,11 @@ def compare_folders(predictions: Path, truth: Path, progress: Progress | None = 
     )
 
 
-def _compare(folder: Path, entry: TruthEntry) -> ExamRecord:
+def _compare(folder: Path, entry: TruthEntry, required: Path | None) -> ExamRecord:
+    if is_mr_truth(entry):
+        if not mr_parts(folder):
+            raise InputError("The results hold no answer on an MRI.", where=str(folder))
+        return record_mr(folder, entry, required)
     grid, answers = read_answers(folder)
     source, truth = entry.read(grid)
     return record_exam(source, grid, truth, answers)

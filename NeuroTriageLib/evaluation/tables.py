@@ -14,6 +14,7 @@ from . import classification_tables, mask_tables, metrics
 from .beside_papers import beside_the_papers
 from .columns import Columns, compared, mean
 from .exam_records import ExamRecord, systems_of
+from .mr_tables import is_mr, mr_tables
 from .slice_tables import by_slice
 from .table import Cell, Table
 
@@ -40,8 +41,12 @@ class Section:
 
 def evaluation_sections(records: Sequence[ExamRecord]) -> tuple[Section, ...]:
     """Everything, in the order in which it is read; tables without rows are left out."""
-    sections = [Section("Exams", (exams(records),)), Section("Beside the papers", beside_the_papers(records))]
-    sections += [Section(f"System {system}", system_tables(records, system)) for system in systems_of(records)]
+    studies = [record for record in records if is_mr(record)]
+    ct = [record for record in records if not is_mr(record)]
+    sections = [Section("Brain MRI", mr_tables(studies))] if studies else []
+    if ct:
+        sections += [Section("Exams", (exams(ct),)), Section("Beside the papers", beside_the_papers(ct))]
+        sections += [Section(f"System {system}", system_tables(ct, system)) for system in systems_of(ct)]
     kept = [Section(s.title, tuple(table for table in s.tables if table.rows)) for s in sections]
     return tuple(section for section in kept if section.tables)
 

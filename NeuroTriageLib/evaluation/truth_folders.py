@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.codes import ANY, CT_HEMORRHAGE_CODES
+from ..core.codes import ANY, CT_HEMORRHAGE_CODES, MR_CODES
 from ..core.errors import InputError
 from ..core.geometry import SliceGrid
 from .comparison import ExamSource, Labels, Truth
@@ -22,6 +22,9 @@ from .label_files import LABEL_SUFFIXES, on_grid, read_label
 
 TRUTH_FILE, LABEL_FILE = "truth.json", "label.npz"  # as simulation/exam_folders.py writes them
 TABLE_FILE, VALUES_FILE = "exams.csv", "labels.json"
+
+TABLE_CODES = (ANY, *CT_HEMORRHAGE_CODES, *MR_CODES)
+"""Findings that a table may have a column for."""
 
 DEFAULT_VALUES = dict(enumerate(CT_HEMORRHAGE_CODES, start=1))
 
@@ -90,7 +93,7 @@ def find_truth(root: Path) -> dict[str, TruthEntry]:
             labels[path.name.removesuffix(suffix)] = path
     for exam in dict.fromkeys([*labels, *table]):
         row = table.get(exam, {})
-        present = {code: row[code] == "1" for code in (ANY, *CT_HEMORRHAGE_CODES) if row.get(code)}
+        present = {code: row[code] == "1" for code in TABLE_CODES if row.get(code)}
         entries[exam] = TruthEntry(exam, None, labels.get(exam), codes, present, row.get("anatomy", ""))
     if not entries:
         raise InputError(
@@ -143,7 +146,7 @@ def _table(path: Path) -> dict[str, dict[str, str]]:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError("The table of exams cannot be read.", where=str(path)) from error
     for number, row in enumerate(rows, start=2):
-        wrong = [code for code in (ANY, *CT_HEMORRHAGE_CODES) if row.get(code, "") not in ("", "0", "1")]
+        wrong = [code for code in TABLE_CODES if row.get(code, "") not in ("", "0", "1")]
         if not row.get("exam") or wrong:
             raise InputError(
                 f"Line {number} needs a name in the column exam, and 0, 1 or nothing in those of the findings.",

@@ -47,6 +47,11 @@ class MrStudyChoice:
         """True when there is one of the contrasts that some finding cannot do without."""
         return any(name in self.chosen for name in NEEDED)
 
+    def limited_to(self, contrasts: tuple[str, ...]) -> MrStudyChoice:
+        """The choice without other contrasts; () keeps all."""
+        kept = {name: choice for name, choice in self.chosen.items() if name in contrasts or not contrasts}
+        return dataclasses.replace(self, chosen=kept)
+
     def judgements(self) -> tuple[SeriesJudgement, ...]:
         """Every series: what it is read for, or why it is not."""
         read_as: dict[int, list[str]] = {}

@@ -21,7 +21,7 @@ def make_study(plan: ProductionPlan, name: str, number: int) -> BankStudy:
     try:
         from ..simulation.mr.settings import BALANCED_SETTINGS  # type: ignore[import-not-found, unused-ignore]
         from ..simulation.mr.study import simulate_brain_mr  # type: ignore[import-not-found, unused-ignore]
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise ConfigError(
             "There is no MRI simulator here.", next_step="Put prepared studies into the bank: --bank."
         ) from error

@@ -111,6 +111,7 @@ def _add_triage(commands: Any) -> None:
 
 
 def _triage(options: argparse.Namespace) -> int:
+    from .outputs.findings_text import findings_lines
     from .outputs.folder import check_output_folder, write_outputs
 
     check_output_folder(options.output, force=options.force)
@@ -128,7 +129,7 @@ def _triage(options: argparse.Namespace) -> int:
     bar.close()
     print(f"{NOTICE}")
     for result in results:
-        _print_findings(result)
+        print("\n".join(findings_lines(result)))
     for path in paths:
         print(path)
     if scene.error is not None:
@@ -208,37 +209,6 @@ class _DicomWriter:
     def __call__(self, result: ExamResult, folder: Path) -> None:
         assert self._source is not None, "the pipeline shows every series that it reads"
         self._write(result, folder, source=self._source, forms=self._forms)
-
-
-def _print_findings(result: ExamResult) -> None:
-    if result.contrast:
-        print(f"MRI, {result.contrast}:")
-    for flag in result.quality:
-        print(f"note: {flag.message}")
-    weighed = any(finding.doubt is not None for finding in result.findings)
-    print(
-        f"{'finding':<28}{'status':<16}{'probability':>12}{'threshold':>11}{'mL':>9}{'ABC/2 mL':>10}{'key slice':>11}"
-        + (f"{'doubt':>8}  opinions" if weighed else "")
-    )
-    abc2 = {item.code: item.volume_ml for item in result.abc2}
-    for finding in result.findings:
-        row = f"{finding.code:<28}{finding.status.replace('_', ' '):<16}"
-        row += _cell(finding.probability, 12, 3) + _cell(finding.threshold, 11, 3) + _cell(finding.volume_ml, 9, 2)
-        key_slice = None if finding.key_slice is None else finding.key_slice + 1
-        row += _cell(abc2.get(finding.code), 10, 2) + _cell(key_slice, 11, 0)
-        if weighed:
-            row += _cell(finding.doubt, 8, 2) + "  " + _opinions(result, finding.code, finding.agreement)
-        print(row.rstrip())
-
-
-def _opinions(result: ExamResult, code: str, agreement: str | None) -> str:
-    """What each system said of a code: "split: kuo2019 0.91, ye2019 0.22"."""
-    said = [f"{o.system} {o.probability:.2f}" for o in result.opinions if o.code == code and o.probability is not None]
-    return f"{agreement}: {', '.join(said)}" if agreement else ", ".join(said)
-
-
-def _cell(value: float | None, width: int, digits: int) -> str:
-    return f"{'-':>{width}}" if value is None else f"{value:>{width}.{digits}f}"
 
 
 def _add_identify(commands: Any) -> None:

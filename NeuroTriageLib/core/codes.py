@@ -67,7 +67,7 @@ FINDING_CODES: dict[str, FindingCode] = {
         # "Abnormal" and mass effect of any cause have no concept of their own that is confirmed; a broader one stands.
         FindingCode(ABNORMAL, "Abnormal brain", (0.60, 0.60, 0.60), ("81308009", "Disorder of brain")),
         FindingCode(ACUTE_INFARCT, "Acute infarct", (0.10, 0.75, 0.85), ("432504007", "Cerebral infarction")),
-        FindingCode(ACUTE_HEMORRHAGE, "Acute hemorrhage", (0.90, 0.10, 0.10), ("1386000", "Intracranial hemorrhage")),
+        FindingCode(ACUTE_HEMORRHAGE, "Acute hemorrhage", (0.80, 0.15, 0.35), ("1386000", "Intracranial hemorrhage")),
         FindingCode(MASS_EFFECT, "Mass effect", (0.95, 0.75, 0.10), ("81308009", "Disorder of brain")),
     )
 }

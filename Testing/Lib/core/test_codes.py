@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydicom.sr.codedict import codes
 
-from NeuroTriageLib.core.codes import ANY, CT_HEMORRHAGE_CODES, FINDING_CODES
+from NeuroTriageLib.core.codes import ANY, CT_HEMORRHAGE_CODES, FINDING_CODES, MR_CODES
 from NeuroTriageLib.core.opinions import SDH_OR_EDH
 
 # SNOMED CT concepts and their meaning, from public sources and not from our table; the one of IVH is still unconfirmed.
@@ -17,11 +17,15 @@ SNOMED = {
     "EDH": "82999001",  # Epidural intracranial hemorrhage (disorder)
     "SDH+EDH": "1386000",  # no concept for the two together: the broader one of "any"
     "SAH": "21454007",  # Subarachnoid intracranial hemorrhage (disorder)
+    "abnormal": "81308009",  # Disorder of brain (disorder): no narrower concept is confirmed
+    "acute_infarct": "432504007",  # Cerebral infarction (disorder)
+    "acute_hemorrhage": "1386000",  # Intracranial hemorrhage (disorder)
+    "mass_effect": "81308009",  # Disorder of brain (disorder): no narrower concept is confirmed
 }
 
 
 def test_every_type_and_any_has_an_entry():
-    assert set(FINDING_CODES) == {ANY, *CT_HEMORRHAGE_CODES, SDH_OR_EDH}
+    assert set(FINDING_CODES) == {ANY, *CT_HEMORRHAGE_CODES, SDH_OR_EDH, *MR_CODES}
 
 
 @pytest.mark.parametrize("code", FINDING_CODES)

@@ -54,6 +54,7 @@ NAEL_2021 = Publication(
         "schedule": "learning-rate schedule",
         "patience_epochs": "epochs without a smaller validation loss before the end",
         "batch_size": "studies per step",
+        "slab_slices": "slices that the localization alone is shown at a time",
         "positive_share": "share of studies with the finding",
         "keep_optional": "probability that an optional contrast is shown in training",
         "positive_weight": "weight of the finding's pixels",

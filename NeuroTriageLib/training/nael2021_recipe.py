@@ -68,6 +68,7 @@ class Nael2021Training:
         schedule: "constant" or "one_cycle".
         patience_epochs: a stage ends after so many epochs without a smaller loss on the validation studies; None never.
         batch_size: studies per step.
+        slab_slices: axial slices of a study that the localization alone is shown at a time; None shows all.
         positive_share: share of studies with the stage's finding.
         keep_optional: probability that an optional contrast which is there is shown.
         positive_weight: weight of a pixel that the finding fills, in the localization's loss.
@@ -90,6 +91,7 @@ class Nael2021Training:
     schedule: Literal["constant", "one_cycle"] = "constant"  # not stated
     patience_epochs: int | None = 5  # Nael 2021: early stopping on the validation loss, after 7-42 epochs; ours
     batch_size: int = 2  # not stated; ours
+    slab_slices: int | None = None  # Nael 2021: whole volumes
     positive_share: float = 0.5  # Nael 2021: balanced sampling
     keep_optional: float = 1.0  # Nael 2021: studies as they come, contrasts missing as they were
     positive_weight: float = 1.0  # Nael 2021 names no weights
@@ -124,6 +126,7 @@ COMPACT_TRAINING = Nael2021Training(
     weight_decay=1e-2,
     schedule="one_cycle",
     patience_epochs=None,
+    slab_slices=12,
     keep_optional=0.7,
     positive_weight=25.0,
     lfe_weight=0.5,

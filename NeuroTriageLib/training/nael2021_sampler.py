@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,9 @@ from ..preprocessing.mr_views import MrView, network_input
 from ..systems.nael2021_config import NETWORKS, FindingNetwork, Nael2021Config
 from .exam_bank import ExamBank
 from .nael2021_bank import BankStudy, StudyEntry
+
+SLABS_WITH_FINDING = 0.8
+"""Share of the slabs of a study with the finding that hold some of it; the others show what surrounds it (ours)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,8 +71,11 @@ class StudySampler:
         """Studies of one epoch."""
         return max(1, len(self.bank))
 
-    def draw(self, code: str, count: int, rng: np.random.Generator) -> StudyBatch:
-        """A minibatch for one finding's network. Raises InputError when no study has its required contrasts."""
+    def draw(self, code: str, count: int, rng: np.random.Generator, slab_slices: int | None = None) -> StudyBatch:
+        """A minibatch for one finding's network, of each study the whole or a slab of neighbouring axial slices.
+
+        Raises InputError when no study has the network's required contrasts.
+        """
         network = NETWORKS[code]
         able = [entry for entry in self.bank.exams if entry.fits(network)]
         if not able:
@@ -79,7 +86,8 @@ class StudySampler:
             side = sides[bool(rng.random() < self.positive_share)] or able
             studies.append(side[int(rng.integers(len(side)))].load())
         dropped = [self._dropped(study.views[network.reference], network, rng) for study in studies]
-        return batch_of(studies, network, self.config, dropped)
+        batch = batch_of(studies, network, self.config, dropped)
+        return batch if slab_slices is None else slabs_of(batch, slab_slices, rng)
 
     def _dropped(self, view: MrView, network: FindingNetwork, rng: np.random.Generator) -> set[str]:
         there = [name for name in network.optional if name in view.contrasts]
@@ -101,3 +109,23 @@ def batch_of(
     share = torch.from_numpy(np.stack([study.share(network) for study in studies]))
     label = torch.tensor([int(bool(study.truth[network.code])) for study in studies])
     return StudyBatch(share=share, label=label, **stacked)
+
+
+def slabs_of(batch: StudyBatch, slices: int, rng: np.random.Generator) -> StudyBatch:
+    """So many neighbouring axial slices of each study, without the sagittal images."""
+    starts = [_slab_start(share, slices, rng) for share in batch.share]
+    axial, share = (
+        torch.stack([image[:, start : start + slices] for image, start in zip(images, starts, strict=True)])
+        for images in (batch.axial, batch.share)
+    )
+    absent = torch.zeros_like(batch.sagittal_present)
+    return dataclasses.replace(batch, axial=axial, share=share, sagittal_present=absent)
+
+
+def _slab_start(share: Tensor, slices: int, rng: np.random.Generator) -> int:
+    """Where a slab begins in (maps, d, h, w)."""
+    last = share.shape[1] - slices
+    filled = np.flatnonzero(share.amax(dim=(0, 2, 3)).numpy() > 0)
+    if len(filled) and rng.random() < SLABS_WITH_FINDING:
+        return int(np.clip(rng.choice(filled) - rng.integers(slices), 0, last))
+    return int(rng.integers(last + 1))

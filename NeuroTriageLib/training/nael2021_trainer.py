@@ -86,7 +86,8 @@ class Nael2021Trainer(StagedTrainer[nn.ModuleDict]):
     def _learn(self) -> dict[str, float]:
         """One minibatch of the present stage's finding."""
         self._latest_stage, stage, recipe = self.stage_index, self.stage, self.training
-        batch = self.sampler.draw(stage.code, recipe.batch_size, self.rng).to(self.device)
+        slab = recipe.slab_slices if stage.part == "lfe" else None
+        batch = self.sampler.draw(stage.code, recipe.batch_size, self.rng, slab).to(self.device)
         batch = augmented(batch, NETWORKS[stage.code], recipe.augmentation, self.rng)
         network = self._network_of(stage)
         losses: dict[str, Tensor] = {}

@@ -16,7 +16,7 @@ from NeuroTriageLib.training.nael2021_augmentation import augmented
 from NeuroTriageLib.training.nael2021_bank import BankStudy, StudyEntry, simulated_images
 from NeuroTriageLib.training.nael2021_losses import lfe_loss, study_loss
 from NeuroTriageLib.training.nael2021_recipe import MrAugmentation
-from NeuroTriageLib.training.nael2021_sampler import StudySampler, batch_of
+from NeuroTriageLib.training.nael2021_sampler import StudySampler, batch_of, slabs_of
 from Testing.Lib.training.mr_bank import SPOT, TINY, loaded, made_study, with_contrasts, write_bank
 
 ALL = MR_CODES[1:]
@@ -85,6 +85,20 @@ def test_draws_are_balanced_and_optional_contrasts_go_missing_at_random(bank):
     names = NETWORKS["acute_hemorrhage"].axial
     for name, share in zip(names, present.tolist(), strict=True):
         assert share == 1.0 if name in NETWORKS["acute_hemorrhage"].required else 0.2 < share < 0.8
+
+
+def test_slabs_of_a_study_with_a_finding_mostly_hold_some_of_it(bank):
+    rng = np.random.default_rng(0)
+    sampler = StudySampler(bank, TINY, positive_share=1.0, keep_optional=1.0)
+    batches = [sampler.draw("acute_infarct", 4, rng, slab_slices=6) for _ in range(12)]
+    assert batches[0].axial.shape[2:] == batches[0].share.shape[2:] == (6, *TINY.shape_dhw[1:])
+    held = torch.cat([batch.share.amax(dim=(1, 2, 3, 4)) > 0 for batch in batches]).float().mean()
+    assert 0.7 < float(held) <= 1.0
+    whole = sampler.draw("abnormal", 1, rng)
+    slab = slabs_of(whole, 6, np.random.default_rng(1))
+    start = next(n for n in range(TINY.depth) if torch.equal(slab.axial, whole.axial[:, :, n : n + 6]))
+    assert torch.equal(slab.share, whole.share[:, :, start : start + 6])
+    assert whole.sagittal_present.any() and not slab.sagittal_present.any()
 
 
 def test_a_bank_without_what_a_network_requires_says_so(bank):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from .kuo2019_recipe import Augmentation
+from .kuo2019_recipe import PatchAugmentation
 from .schedules import one_cycle
 
-AUGMENTATION = Augmentation()
+AUGMENTATION = PatchAugmentation()
 
 Optimizer = Literal["adam", "adamw"]
 Schedule = Literal["step", "one_cycle"]
@@ -95,7 +95,7 @@ class Chang2018Training:
     region_overlap: float = 0.5  # not stated; He 2017
     jittered: int = 0
     weights: LossWeights = LossWeights()
-    augmentation: Augmentation = AUGMENTATION
+    augmentation: PatchAugmentation = AUGMENTATION
     shift: float = 8.0  # not stated; ours
     average_decay: float = 0.0
     minutes: float | None = None

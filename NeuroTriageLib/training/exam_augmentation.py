@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .patch_augmentation import nearness_to_bone
-from .ye2019_recipe import Augmentation
+from .ye2019_recipe import ExamAugmentation
 
 LIMITS_HU = (-150.0, 600.0)
 """What lies beyond the windows is cut off before pixels are mixed, so that bone of any density mixes alike (ours)."""
@@ -21,7 +21,7 @@ def augmented(
     hu: Tensor,
     label: Tensor | None,
     size: tuple[int, int],
-    settings: Augmentation | None,
+    settings: ExamAugmentation | None,
     rng: np.random.Generator,
     *,
     together: bool,
@@ -51,7 +51,7 @@ def augmented(
 
 
 def _affine(
-    draws: int, before: tuple[int, ...], after: tuple[int, int], settings: Augmentation, rng: np.random.Generator
+    draws: int, before: tuple[int, ...], after: tuple[int, int], settings: ExamAugmentation, rng: np.random.Generator
 ) -> Tensor:
     """(draws, 2, 3) for affine_grid: zoom, rotation, shear, flips and shift around the middle, in pixels."""
     angle = np.radians(rng.uniform(-settings.rotation_deg, settings.rotation_deg, draws))
@@ -70,7 +70,7 @@ def _affine(
     return torch.from_numpy(matrix.astype(np.float32))
 
 
-def _changed_intensity(hu: Tensor, draws: int, settings: Augmentation, rng: np.random.Generator) -> Tensor:
+def _changed_intensity(hu: Tensor, draws: int, settings: ExamAugmentation, rng: np.random.Generator) -> Tensor:
     """Gain, offset, noise, glow beside bone and blur; blank pixels stay blank."""
     if not any((settings.offset_hu, settings.gain, settings.noise_hu, settings.rim_hu, settings.blur)):
         return hu

@@ -30,7 +30,7 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Augmentation:
+class PatchAugmentation:
     """Random changes of a patch; Kuo 2019 names none, all are ours.
 
     Args:
@@ -104,7 +104,7 @@ class TrainingConfig:
     whole_size: tuple[int, int] | None = None
     candidates: int = 1  # Kuo 2019: at random
     jitter: float = 0.42  # not stated; ours
-    augmentation: Augmentation = Augmentation()
+    augmentation: PatchAugmentation = PatchAugmentation()
     average_decay: float = 0.0  # Kuo 2019 keeps the last weights
     fit_pixel_threshold: bool = False  # Kuo 2019, figure 5: 0.5
     minutes: float | None = None

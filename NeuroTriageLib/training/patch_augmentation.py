@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .kuo2019_recipe import Augmentation
+from .kuo2019_recipe import PatchAugmentation
 from .patch_sampler import PatchBatch
 from .windowed_exam import OUTSIDE
 
@@ -17,7 +17,7 @@ from .windowed_exam import OUTSIDE
 def augmented(
     batch: PatchBatch,
     size: tuple[int, int],
-    settings: Augmentation | None,
+    settings: PatchAugmentation | None,
     window_hu: float,
     rng: np.random.Generator,
     device: str,
@@ -39,7 +39,7 @@ def augmented(
     return patch, (labels[:, 0].long() + OUTSIDE) % (OUTSIDE + 1)
 
 
-def changed_intensity(image: Tensor, settings: Augmentation, window_hu: float, rng: np.random.Generator) -> Tensor:
+def changed_intensity(image: Tensor, settings: PatchAugmentation, window_hu: float, rng: np.random.Generator) -> Tensor:
     """Offset, gain, noise, glow beside bone, and blur inside the brain; what lies outside stays 0."""
     count = len(image)
     brain = image > 0
@@ -67,7 +67,7 @@ def _column(values: np.ndarray, like: Tensor) -> Tensor:
 
 
 def _cut(
-    count: int, crop: tuple[int, int], patch: tuple[int, int], settings: Augmentation, rng: np.random.Generator
+    count: int, crop: tuple[int, int], patch: tuple[int, int], settings: PatchAugmentation, rng: np.random.Generator
 ) -> Tensor:
     """(b, *patch, 2) sampling grid: rotation, zoom and mirroring around the crop's centre."""
     angle = np.radians(rng.uniform(-settings.rotation_deg, settings.rotation_deg, count))

@@ -31,7 +31,7 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Augmentation:
+class ExamAugmentation:
     """Random changes of an exam, or of single slices. The defaults are Ye 2019's (supplement 5), without the last five.
 
     Args:
@@ -77,7 +77,7 @@ class SliceStage:
     positive_share: float = 0.6
     positive_weight: float = 3.0
     minimum_pixels: int = 4
-    augmentation: Augmentation = Augmentation(
+    augmentation: ExamAugmentation = ExamAugmentation(
         rotation_deg=25.0, scale=(0.85, 1.18), shift=0.0, flip=0.0, offset_hu=4.0, gain=0.08, noise_hu=4.0,
         rim_hu=40.0, blur=0.2,
     )  # fmt: skip
@@ -131,7 +131,7 @@ class Ye2019Training:
     batch_size: int = 4  # not stated; ours
     positive_share: float | None = None  # Ye 2019 does not balance
     minimum_pixels: int = 1  # Ye 2019: radiologists' labels
-    augmentation: Augmentation = Augmentation()
+    augmentation: ExamAugmentation = ExamAugmentation()
     slice_stage: SliceStage = SliceStage()
     replay: Replay = Replay()
     average_decay: float = 0.0  # not stated
@@ -165,7 +165,7 @@ COMPACT_TRAINING = Ye2019Training(
     patience_epochs=None,
     positive_share=0.5,
     minimum_pixels=4,
-    augmentation=Augmentation(
+    augmentation=ExamAugmentation(
         rotation_deg=15.0, scale=(0.92, 1.08), shift=0.0, shear=0.05, flip=0.0, offset_hu=4.0, gain=0.08, noise_hu=4.0,
         rim_hu=40.0, blur=0.2,
     ),

@@ -9,7 +9,7 @@ from NeuroTriageLib.systems.chang2018_config import COMPACT
 from NeuroTriageLib.training.chang2018_pack import view_of
 from NeuroTriageLib.training.chang2018_recipe import COMPACT_TRAINING, LossWeights
 from NeuroTriageLib.training.exam_bank import ExamBank
-from NeuroTriageLib.training.kuo2019_recipe import Augmentation
+from NeuroTriageLib.training.kuo2019_recipe import PatchAugmentation
 from NeuroTriageLib.training.windowed_exam import WindowedExam
 
 TINY = dataclasses.replace(
@@ -37,7 +37,7 @@ TINY_TRAINING = dataclasses.replace(
     crop=(64, 64),
     regions_sampled=12,
     weights=LossWeights(mask_overlap=0.5, pixels=1.0),
-    augmentation=Augmentation(noise_hu=0.0, rim_hu=0.0, blur=0.0, offset_hu=0.0, gain=0.0),
+    augmentation=PatchAugmentation(noise_hu=0.0, rim_hu=0.0, blur=0.0, offset_hu=0.0, gain=0.0),
     shift=2.0,
     average_decay=0.95,
     minutes=None,

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from NeuroTriageLib.training.exam_augmentation import LIMITS_HU, augmented
-from NeuroTriageLib.training.ye2019_recipe import COMPACT_TRAINING, Augmentation
+from NeuroTriageLib.training.ye2019_recipe import COMPACT_TRAINING, ExamAugmentation
 
-STILL = Augmentation(rotation_deg=0.0, scale=(1.0, 1.0), shift=0.0, shear=0.0, mirror=0.0, flip=0.0)
+STILL = ExamAugmentation(rotation_deg=0.0, scale=(1.0, 1.0), shift=0.0, shear=0.0, mirror=0.0, flip=0.0)
 SIZE = (48, 80)
 
 
@@ -31,7 +31,7 @@ def place(hu: torch.Tensor) -> tuple[float, float, float]:
     return float((bright * rows).sum()) / total, float((bright * columns).sum()) / total, total
 
 
-def run(settings: Augmentation, hu: torch.Tensor, size=SIZE, seed: int = 0, together: bool = True) -> torch.Tensor:
+def run(settings: ExamAugmentation, hu: torch.Tensor, size=SIZE, seed: int = 0, together: bool = True) -> torch.Tensor:
     return augmented(hu, None, size, settings, np.random.default_rng(seed), together=together)[0]
 
 

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from NeuroTriageLib.training.kuo2019_recipe import PUBLISHED_TRAINING, Augmentation
+from NeuroTriageLib.training.kuo2019_recipe import PUBLISHED_TRAINING, PatchAugmentation
 from NeuroTriageLib.training.patch_augmentation import augmented
 from NeuroTriageLib.training.patch_sampler import PatchBatch, PatchSampler, crop_size
 from NeuroTriageLib.training.windowed_exam import OUTSIDE
 from Testing.Lib.training.synthetic_bank import TINY, TINY_TRAINING, loaded, synthetic_exam, write_bank
 
-UNCHANGED = Augmentation(
+UNCHANGED = PatchAugmentation(
     rotation_deg=0.0, scale=(1.0, 1.0), mirror=0.0, offset_hu=0.0, gain=0.0, noise_hu=0.0, blur=0.0, rim_hu=0.0
 )
 
@@ -74,7 +74,7 @@ def test_augmentation_without_change_is_the_centre_of_the_crop(bank):
 def test_augmented_labels_move_with_the_image_and_the_outside_stays_black(bank):
     sampler = PatchSampler(bank, TINY, dataclasses.replace(TINY_TRAINING, positive_share=1.0, batch_size=16))
     rng = np.random.default_rng(2)
-    image, target = augmented(sampler.draw(rng), PATCH, Augmentation(), 140.0, rng, "cpu")
+    image, target = augmented(sampler.draw(rng), PATCH, PatchAugmentation(), 140.0, rng, "cpu")
     blood, brain, outside = (target > 0) & (target != OUTSIDE), target == 0, target == OUTSIDE
     middle = image[:, 1]
     assert middle[blood].mean() > middle[brain].mean() + 0.15

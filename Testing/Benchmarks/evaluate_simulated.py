@@ -19,10 +19,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from NeuroTriageLib.evaluation.plots import NO_MATPLOTLIB, can_draw, draw_plots
 from NeuroTriageLib.evaluation.report import Evaluation
 from Testing.Benchmarks import simulated_exams
-from Testing.Benchmarks.simulated_exams import Job, settings_named, stem
+from Testing.Benchmarks.simulated_exams import HeadCtJob, settings_named, stem
 
 
-def plan(label_maps: Sequence[Path], *, exams: int, first_seed: int, matrix: int, settings: str) -> list[Job]:
+def plan(label_maps: Sequence[Path], *, exams: int, first_seed: int, matrix: int, settings: str) -> list[HeadCtJob]:
     """The exams in their order: maps in turn, every second one positive within each map."""
     chosen = {
         positive: settings_named(settings, positive_probability=float(positive), matrix=matrix)
@@ -32,7 +32,7 @@ def plan(label_maps: Sequence[Path], *, exams: int, first_seed: int, matrix: int
     for number in range(exams):
         label_map, seed = label_maps[number % len(label_maps)], first_seed + number
         positive = (number // len(label_maps)) % 2 == 0
-        jobs.append(Job(f"{stem(label_map)}-{settings}-{matrix}-{seed}", label_map, seed, chosen[positive]))
+        jobs.append(HeadCtJob(f"{stem(label_map)}-{settings}-{matrix}-{seed}", label_map, seed, chosen[positive]))
     return jobs
 
 

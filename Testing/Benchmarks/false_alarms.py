@@ -33,7 +33,7 @@ from NeuroTriageLib.io.inputs import open_input, read_volume
 from NeuroTriageLib.series_selection import select_head_ct
 from Testing.Benchmarks import simulated_exams
 from Testing.Benchmarks.exam_picture import draw_exam
-from Testing.Benchmarks.simulated_exams import NOT_PATIENTS, Job, Reader, settings_named, stem
+from Testing.Benchmarks.simulated_exams import NOT_PATIENTS, HeadCtJob, Reader, settings_named, stem
 
 WORST = 5
 # Far more often than in training or in life, so that 200 exams show each kind many times (ours). The simulator scales
@@ -50,13 +50,13 @@ MIMICS = {
 NOTHING_DRAWN = "no mimic, no change"
 
 
-def plan(label_maps: Sequence[Path], *, exams: int, first_seed: int, matrix: int, settings: str) -> list[Job]:
+def plan(label_maps: Sequence[Path], *, exams: int, first_seed: int, matrix: int, settings: str) -> list[HeadCtJob]:
     """Exams without blood, with as many mimics as the simulator paints; the maps in turn."""
     chosen = settings_named(settings, positive_probability=0.0, matrix=matrix, **MIMICS)
     jobs = []
     for number in range(exams):
         label_map, seed = label_maps[number % len(label_maps)], first_seed + number
-        jobs.append(Job(f"{stem(label_map)}-mimics-{settings}-{matrix}-{seed}", label_map, seed, chosen))
+        jobs.append(HeadCtJob(f"{stem(label_map)}-mimics-{settings}-{matrix}-{seed}", label_map, seed, chosen))
     return jobs
 
 
@@ -163,7 +163,11 @@ def worst_reading(readings: Mapping[str, Reading | None]) -> Reading | None:
 
 
 def draw_worst(
-    records: Sequence[ExamRecord], jobs: Mapping[str, Job], reader: Reader, systems: Mapping[str, Any], output: Path
+    records: Sequence[ExamRecord],
+    jobs: Mapping[str, HeadCtJob],
+    reader: Reader,
+    systems: Mapping[str, Any],
+    output: Path,
 ) -> list[Path]:
     """Make the five worst exams once more and draw them, the worst first."""
     paths = []

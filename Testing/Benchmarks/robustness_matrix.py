@@ -28,7 +28,7 @@ from NeuroTriageLib.evaluation.report import INTERVALS, Evaluation
 from NeuroTriageLib.evaluation.table import Cell, Table
 from NeuroTriageLib.evaluation.tables import Section, stratum
 from Testing.Benchmarks import simulated_exams
-from Testing.Benchmarks.simulated_exams import NOT_PATIENTS, Job, settings_named, stem
+from Testing.Benchmarks.simulated_exams import NOT_PATIENTS, HeadCtJob, settings_named, stem
 
 ALLOWED_FALL = 0.05  # of the AUC of a cell below the mean of all cells
 MARK = "below"
@@ -80,7 +80,7 @@ FACTORS: dict[str, tuple[Level, ...]] = {
 
 def plan(
     label_maps: Sequence[Path], factors: Sequence[str], *, exams: int, first_seed: int, matrix: int, settings: str
-) -> list[Job]:
+) -> list[HeadCtJob]:
     """The exams of every cell: the same heads and seeds in all of them, every second one with hemorrhage."""
     jobs = []
     for factor in factors:
@@ -92,7 +92,7 @@ def plan(
                     settings, **{"positive_probability": positive, "matrix": matrix} | level.changes
                 )
                 name = f"{factor.split(',')[0]}={level.name}-{stem(label_map)}-{settings}-{matrix}-{seed}"
-                jobs.append(Job(name, label_map, seed, chosen, {"factor": factor, "level": level.name}))
+                jobs.append(HeadCtJob(name, label_map, seed, chosen, {"factor": factor, "level": level.name}))
     return jobs
 
 

@@ -1,6 +1,6 @@
 """Makes simulated exams, lets one or several systems read them, and keeps each exam as one line as soon as it is done.
 
-evaluate_simulated, robustness_matrix and false_alarms share it. A run that was stopped goes on where it was.
+The programs beside it share it. A run that was stopped goes on where it was.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from NeuroTriageLib.core.codes import ANY, CT_HEMORRHAGE_CODES
+from NeuroTriageLib.core.codes import CT_HEMORRHAGE_CODES
 from NeuroTriageLib.core.errors import SeriesSelectionError
 from NeuroTriageLib.core.findings import Reading
 from NeuroTriageLib.core.volume import Volume
@@ -35,9 +35,20 @@ TRUE_CODES = dict(enumerate(CT_HEMORRHAGE_CODES, start=1))
 NOT_PATIENTS = "Simulated exams, not patients."
 
 
+class Job(Protocol):
+    """One exam to make and read; it crosses to other processes."""
+
+    @property
+    def exam(self) -> str:
+        """Unique name, also the key for going on after a stop."""
+
+    def evaluate(self, reader: Reader, systems: Mapping[str, Any]) -> ExamRecord:
+        """Make the exam, let the systems read it, compare."""
+
+
 @dataclass(frozen=True)
-class Job:
-    """One exam to make and read.
+class HeadCtJob:
+    """One head CT to make and read.
 
     Args:
         exam: unique name, also the key for going on after a stop.
@@ -52,6 +63,22 @@ class Job:
     seed: int
     settings: HeadCtSettings
     conditions: dict[str, Any] = field(default_factory=dict)
+
+    def evaluate(self, reader: Reader, systems: Mapping[str, Any]) -> ExamRecord:
+        """Make the exam, let the systems read it, compare."""
+        exam = simulate(self, reader, systems)
+        readings = read(exam.volume, systems)
+        answers = [
+            Answer.of_reading(reading) if reading is not None else Answer(name, {}, frozenset())
+            for name, reading in readings.items()
+        ]
+        drawn = {key: exam.truth[key] for key in ("mimics", "changes", "midline_shift_mm") if key in exam.truth}
+        told = [reading.deliberation for reading in readings.values() if reading is not None and reading.deliberation]
+        if told:
+            drawn["unfamiliar"] = not told[0].familiarity.is_familiar
+        source = ExamSource(self.exam, stem(self.label_map), simulated=True, conditions=drawn | self.conditions)
+        truth = Truth(Labels(exam.label_kji, TRUE_CODES))
+        return record_exam(source, exam.volume.grid, truth, answers)
 
 
 @dataclass(frozen=True)
@@ -75,18 +102,27 @@ class Reader:
     accept_unfamiliar: bool = False
 
 
-def add_arguments(parser: argparse.ArgumentParser, *, exams: int, first_seed: int, output: str) -> None:
-    """The options that all programs have."""
+def add_arguments(
+    parser: argparse.ArgumentParser,
+    *,
+    exams: int,
+    first_seed: int,
+    output: str,
+    settings: Sequence[str] = ("training", "wider"),
+    matrices: Sequence[int] = (512, 256),
+    system: str = "kuo2019",
+) -> None:
+    """The options that all programs have; the first of settings and of matrices are the defaults."""
     parser.add_argument("maps", type=Path, help="folder of head label maps that no training saw")
     parser.add_argument("-o", "--output", type=Path, default=Path(output))
     parser.add_argument("--only", nargs="*", default=[], metavar="NAME", help="label maps to use, by file name part")
     parser.add_argument("--exams", type=int, default=exams)
     parser.add_argument("--first-seed", type=int, default=first_seed, help="far from those of training")
-    parser.add_argument("--matrix", type=int, choices=(256, 512), default=512)
-    parser.add_argument("--settings", choices=("training", "wider"), default="training", help="ranges of the simulator")
+    parser.add_argument("--matrix", type=int, choices=matrices, default=matrices[0])
+    parser.add_argument("--settings", choices=settings, default=settings[0], help="ranges of the simulator")
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--threads", type=int, help="CPU threads of each process; default: all cores shared out")
-    parser.add_argument("--systems", nargs="+", default=["kuo2019"], help="see neurotriage info")
+    parser.add_argument("--systems", nargs="+", default=[system], help="see neurotriage info")
     parser.add_argument(
         "--model", action="append", default=[], metavar="[SYSTEM=]PACK", help="model pack in place of the shipped one"
     )
@@ -133,10 +169,15 @@ def stem(path: Path) -> str:
     return path.name.split(".")[0]
 
 
-def simulate(job: Job, reader: Reader, systems: Mapping[str, Any]) -> SimulatedExam:
-    """The job's exam, made on the systems' device; the same job on the same kind of device gives the same exam."""
-    device = "cuda" if any(system.device_name.startswith("cuda") for system in systems.values()) else "cpu"
-    return simulate_head_ct(load_anatomy(job.label_map, reader.anatomy_cache), job.seed, job.settings, device=device)
+def torch_device(systems: Mapping[str, Any]) -> str:
+    """torch's name of the device that the systems compute on: exams are made there too."""
+    return "cuda" if any(system.device_name.startswith("cuda") for system in systems.values()) else "cpu"
+
+
+def simulate(job: HeadCtJob, reader: Reader, systems: Mapping[str, Any]) -> SimulatedExam:
+    """The job's exam; the same job on the same kind of device gives the same exam."""
+    anatomy = load_anatomy(job.label_map, reader.anatomy_cache)
+    return simulate_head_ct(anatomy, job.seed, job.settings, device=torch_device(systems))
 
 
 def read(volume: Volume, systems: Mapping[str, Any]) -> dict[str, Reading | None]:
@@ -155,23 +196,6 @@ def read(volume: Volume, systems: Mapping[str, Any]) -> dict[str, Reading | None
             readings |= {opinion.system: opinion for opinion in reading.deliberation.opinions}
             readings |= dict.fromkeys(reading.deliberation.failures)
     return readings
-
-
-def evaluate_exam(job: Job, reader: Reader, systems: Mapping[str, Any]) -> ExamRecord:
-    """Make one exam, let the systems read it, compare."""
-    exam = simulate(job, reader, systems)
-    readings = read(exam.volume, systems)
-    answers = [
-        Answer.of_reading(reading) if reading is not None else Answer(name, {}, frozenset())
-        for name, reading in readings.items()
-    ]
-    drawn = {key: exam.truth[key] for key in ("mimics", "changes", "midline_shift_mm") if key in exam.truth}
-    told = [reading.deliberation for reading in readings.values() if reading is not None and reading.deliberation]
-    if told:
-        drawn["unfamiliar"] = not told[0].familiarity.is_familiar
-    source = ExamSource(job.exam, stem(job.label_map), simulated=True, conditions=drawn | job.conditions)
-    truth = Truth(Labels(exam.label_kji, TRUE_CODES))
-    return record_exam(source, exam.volume.grid, truth, answers)
 
 
 def run(jobs: Iterable[Job], reader: Reader, output: Path, *, processes: int = 1) -> list[ExamRecord]:
@@ -194,9 +218,10 @@ def run(jobs: Iterable[Job], reader: Reader, output: Path, *, processes: int = 1
 def _line(record: ExamRecord) -> str:
     said = []
     for system, answer in record.answers.items():
-        found = answer.groups.get(ANY)
-        said.append(f"{system} could not look" if found is None else f"{system} p {found.probability:.3f}")
-    return f"{record.exam}: true {record.truth[ANY].volume_ml or 0.0:.1f} mL, {', '.join(said)}"
+        called = [f"{code} {group.probability:.2f}" for code, group in answer.groups.items() if group.called]
+        said.append(f"{system} {', '.join(called) or ('nothing' if answer.groups else 'could not look')}")
+    true = [code for code, group in record.truth.items() if group.present]
+    return f"{record.exam}: true {', '.join(true) or 'nothing'}; {'; '.join(said)}"
 
 
 _loaded: tuple[Reader, dict[str, Any]] | None = None
@@ -221,7 +246,7 @@ def load(reader: Reader) -> dict[str, Any]:
 
 def _evaluate_here(job: Job) -> ExamRecord:
     assert _loaded is not None, "the process starts with load"
-    return evaluate_exam(job, *_loaded)
+    return job.evaluate(*_loaded)
 
 
 def in_this_process(jobs: Iterable[Job], reader: Reader) -> Iterator[ExamRecord]:
@@ -229,7 +254,7 @@ def in_this_process(jobs: Iterable[Job], reader: Reader) -> Iterator[ExamRecord]
     systems: dict[str, Any] | None = None
     for job in jobs:
         systems = systems or load(reader)
-        yield evaluate_exam(job, reader, systems)
+        yield job.evaluate(reader, systems)
 
 
 def in_processes(processes: int) -> Callable[[Iterable[Job], Reader], Iterator[ExamRecord]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,11 +18,7 @@ from .systems.chang2018_config import CODES as CHANG2018_CODES
 
 if TYPE_CHECKING:
     from .inference.device import ComputeDevice
-    from .systems.chang2018 import Chang2018System
     from .systems.consensus import ConsensusSystem
-    from .systems.kuo2019 import Kuo2019System
-    from .systems.nael2021 import Nael2021System
-    from .systems.ye2019 import Ye2019System
 
 
 @dataclass(frozen=True)
@@ -47,28 +44,13 @@ class SystemEntry:
     load: Callable[[ModelPack, ComputeDevice], Any]
 
 
-def _load_kuo2019(pack: ModelPack, device: ComputeDevice) -> Kuo2019System:
-    from .systems.kuo2019 import Kuo2019System
+def _from_pack(module: str, system: str) -> Callable[[ModelPack, ComputeDevice], Any]:
+    """(pack, device) -> system: imports the system's module, and torch with it, only when it is called."""
 
-    return Kuo2019System.from_pack(pack, device)
+    def load(pack: ModelPack, device: ComputeDevice) -> Any:
+        return getattr(import_module(f".systems.{module}", __package__), system).from_pack(pack, device)
 
-
-def _load_chang2018(pack: ModelPack, device: ComputeDevice) -> Chang2018System:
-    from .systems.chang2018 import Chang2018System
-
-    return Chang2018System.from_pack(pack, device)
-
-
-def _load_ye2019(pack: ModelPack, device: ComputeDevice) -> Ye2019System:
-    from .systems.ye2019 import Ye2019System
-
-    return Ye2019System.from_pack(pack, device)
-
-
-def _load_nael2021(pack: ModelPack, device: ComputeDevice) -> Nael2021System:
-    from .systems.nael2021 import Nael2021System
-
-    return Nael2021System.from_pack(pack, device)
+    return load
 
 
 def _load_consensus(pack: ModelPack, device: ComputeDevice) -> ConsensusSystem:
@@ -111,7 +93,7 @@ _SYSTEMS = {
             modality="CT",
             codes=(ANY, *CT_HEMORRHAGE_CODES),
             default_pack="kuo2019-compact",
-            load=_load_kuo2019,
+            load=_from_pack("kuo2019", "Kuo2019System"),
         ),
         SystemEntry(
             name="chang2018",
@@ -120,7 +102,7 @@ _SYSTEMS = {
             modality="CT",
             codes=(ANY, *CHANG2018_CODES),
             default_pack="chang2018-compact",
-            load=_load_chang2018,
+            load=_from_pack("chang2018", "Chang2018System"),
         ),
         SystemEntry(
             name="ye2019",
@@ -129,7 +111,7 @@ _SYSTEMS = {
             modality="CT",
             codes=(ANY, *CT_HEMORRHAGE_CODES),
             default_pack="ye2019-compact",
-            load=_load_ye2019,
+            load=_from_pack("ye2019", "Ye2019System"),
         ),
         SystemEntry(
             name="consensus",
@@ -147,7 +129,7 @@ _SYSTEMS = {
             modality="MR",
             codes=MR_CODES,
             default_pack="nael2021-compact",
-            load=_load_nael2021,
+            load=_from_pack("nael2021", "Nael2021System"),
         ),
     )
 }

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from .brain_changes import add_vasogenic_oedema
 from .canvas import HeadCanvas
+from .dural_masses import dural_ball
 from .head_grid import Swelling
 from .tissue import BRAIN_TISSUES, Tissue
 
@@ -73,18 +76,10 @@ def _glioma(canvas: HeadCanvas) -> None:
 
 def _meningioma(canvas: HeadCanvas) -> None:
     """A ball on the dura, three in four denser than brain, one in five calcified (usual textbook shares)."""
-    center = canvas.place("falx" if canvas.chance(0.25) else "table")
-    if center is None:
-        return
-    radius = canvas.log_uniform(4.0, 26.0)
-    inward = canvas.anatomy.brain_center_kji - center
-    middle = center + inward / np.linalg.norm(inward) * radius * 0.6
-    if radius > 9.0 and canvas.chance(0.5):
-        add_vasogenic_oedema(canvas, middle, min(1.7 * radius, 42.0))
-    found = canvas.blob(middle, radius * canvas.rng.uniform(0.8, 1.15, 3), rough=0.15)
+    found = dural_ball(canvas, partial(add_vasogenic_oedema, canvas))
     if found is None:
         return
-    box, fraction, _ = found
+    box, fraction, middle, radius = found
     hu = canvas.uniform((42.0, 64.0)) if canvas.chance(0.75) else canvas.uniform((34.0, 42.0))
     value = canvas.clot_hu(box, hu, 1.5)
     if canvas.chance(0.2):

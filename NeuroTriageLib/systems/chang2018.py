@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from ..core.codes import ANY
-from ..core.errors import ModelError, SeriesSelectionError
+from ..core.errors import SeriesSelectionError
 from ..core.findings import Reading, Region, shown_types
 from ..core.stage_clock import Progress, StageClock, no_progress
 from ..core.volume import Volume
@@ -21,6 +20,7 @@ from ..preprocessing.network_grid import PreparedExam, prepare
 from .chang2018_config import REGION_CODES, Chang2018Config
 from .chang2018_regions import accepted, label_layers, painted, told_regions
 from .pack_settings import settings_of
+from .pack_weights import load_weights
 
 SLICES_AT_ONCE = 8
 """Source slices decoded together: bounds the memory of a 300 x 512 x 512 exam (ours)."""
@@ -73,10 +73,7 @@ class Chang2018System:
         """A system that is ready to read. Raises ModelError when the pack was made for something else."""
         config = settings_of(pack, cls.name, Chang2018Config)
         network = build_network(config)
-        try:
-            network.load_state_dict({name: torch.from_numpy(value) for name, value in pack.weights().items()})
-        except RuntimeError as error:
-            raise ModelError("The weights do not fit the network of the pack.", where=str(pack.path)) from error
+        load_weights(pack, network.load_state_dict)
         return cls(pack, config, network, device)
 
     @property

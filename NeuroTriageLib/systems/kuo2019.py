@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 
 from ..core.codes import ANY
-from ..core.errors import ModelError, SeriesSelectionError
+from ..core.errors import SeriesSelectionError
 from ..core.findings import Reading, shown_types
 from ..core.stage_clock import StageClock, no_progress
 from ..core.volume import Volume
@@ -18,6 +17,7 @@ from ..networks.patchfcn import PatchFcn
 from ..preprocessing.network_grid import PreparedExam, prepare
 from .kuo2019_config import Kuo2019Config, neighbour_slabs
 from .pack_settings import settings_of
+from .pack_weights import load_weights
 
 SLICES_AT_ONCE = 8
 """Source slices decoded together: bounds the memory of a 300 x 512 x 512 exam (ours)."""
@@ -53,10 +53,7 @@ class Kuo2019System:
         """A system that is ready to read. Raises ModelError when the pack was made for something else."""
         config = settings_of(pack, cls.name, Kuo2019Config)
         network = build_network(config)
-        try:
-            network.load_state_dict({name: torch.from_numpy(value) for name, value in pack.weights().items()})
-        except RuntimeError as error:
-            raise ModelError("The weights do not fit the network of the pack.", where=str(pack.path)) from error
+        load_weights(pack, network.load_state_dict)
         return cls(pack, config, network, device)
 
     @property

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from ..core.codes import ABNORMAL
-from ..core.errors import InputError, ModelError
+from ..core.errors import InputError
 from ..core.findings import QualityFlag, Reading
 from ..core.geometry import SliceGrid
 from ..core.mr_images import CONTRAST_NAMES, MrImage
@@ -22,6 +22,7 @@ from ..preprocessing.mr_grid import resample
 from ..preprocessing.mr_views import MrView, ScaledImage, make_view, network_input, scale_image
 from .nael2021_config import NETWORKS, REFERENCES, FindingNetwork, Nael2021Config
 from .pack_settings import settings_of
+from .pack_weights import load_weights
 
 
 class Nael2021System:
@@ -49,11 +50,7 @@ class Nael2021System:
         """A system that is ready to read. Raises ModelError when the pack was made for something else."""
         config = settings_of(pack, cls.name, Nael2021Config)
         networks = build_networks(config.layers)
-        weights = {name: torch.from_numpy(value) for name, value in pack.weights().items()}
-        try:
-            torch.nn.ModuleDict(networks).load_state_dict(weights)
-        except RuntimeError as error:
-            raise ModelError("The weights do not fit the networks of the pack.", where=str(pack.path)) from error
+        load_weights(pack, torch.nn.ModuleDict(networks).load_state_dict)
         return cls(pack, config, networks, device)
 
     @property

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 
 from ..core.codes import ANY
-from ..core.errors import ModelError, SeriesSelectionError
+from ..core.errors import SeriesSelectionError
 from ..core.findings import Reading
 from ..core.stage_clock import StageClock, no_progress
 from ..core.volume import Volume
@@ -18,6 +17,7 @@ from ..networks.cnn_rnn_cascade import CnnRnnCascade
 from ..preprocessing.brain_field import BrainField
 from ..preprocessing.network_grid import PreparedExam, prepare
 from .pack_settings import settings_of
+from .pack_weights import load_weights
 from .ye2019_config import Ye2019Config
 
 SLICES_AT_ONCE = 8
@@ -52,10 +52,7 @@ class Ye2019System:
         """A system that is ready to read. Raises ModelError when the pack was made for something else."""
         config = settings_of(pack, cls.name, Ye2019Config)
         networks = build_networks(config)
-        try:
-            networks.load_weights({name: torch.from_numpy(value) for name, value in pack.weights().items()})
-        except RuntimeError as error:
-            raise ModelError("The weights do not fit the networks of the pack.", where=str(pack.path)) from error
+        load_weights(pack, networks.load_weights)
         return cls(pack, config, networks, device)
 
     @property

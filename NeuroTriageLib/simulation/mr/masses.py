@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import torch
 
+from ..dural_masses import dural_ball
 from ..head_grid import Box, Swelling
 from ..tissue import WHITE_TISSUES, Tissue
 from .canvas import MrCanvas
@@ -89,18 +92,10 @@ def _press(canvas: MrCanvas, center: np.ndarray, radius_mm: float, box: Box, ins
 
 def _add_meningioma(canvas: MrCanvas) -> None:
     """A ball on the dura that enhances evenly, with a dural tail of its own uptake."""
-    center = canvas.place("falx" if canvas.chance(0.25) else "table")
-    if center is None:
-        return
-    radius = canvas.log_uniform(4.0, 26.0)
-    inward = canvas.anatomy.brain_center_kji - center
-    middle = center + inward / np.linalg.norm(inward) * radius * 0.6
-    if radius > 9.0 and canvas.chance(0.5):
-        add_oedema(canvas, middle, min(1.7 * radius, 42.0))
-    found = canvas.blob(middle, radius * canvas.rng.uniform(0.8, 1.15, 3), rough=0.15)
+    found = dural_ball(canvas, partial(add_oedema, canvas))
     if found is None:
         return
-    box, fraction, _ = found
+    box, fraction, middle, radius = found
     inside = fraction * (canvas.depth[box] > 0)
     volume = canvas.paint(box, inside, canvas.material(TUMOURS["meningioma"]))
     _press(canvas, middle, radius, box, inside)

@@ -141,6 +141,7 @@ def exam_from_plain(document: dict[str, Any], arrays: dict[str, np.ndarray], vol
 def voxels_to_plain(voxels: VoxelProbabilities) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """VoxelProbabilities as JSON values and arrays."""
     plain = {"codes": list(voxels.codes), "threshold": voxels.threshold, "per_type": voxels.per_type}
+    plain["thresholds"] = list(voxels.thresholds)
     return plain, {"voxel_index": voxels.index, "voxel_level": voxels.level, "voxel_type_level": voxels.type_level}
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from .findings import QualityFlag, Reading
 
 
@@ -14,11 +16,14 @@ class StudyReading:
     Args:
         readings: contrast -> the answer on the voxels of that contrast's series.
         unseen: code -> why it could not be looked at, in a sentence; a code stands here or in one reading.
+        heatmaps_kji: contrast -> (K, J, I) float16 0-1 on that contrast's voxels: where the abnormality is, on the
+            contrasts that were looked at for it and that no reading stands on.
         flags: what a reader must know about the images that only the preparation tells.
         timings_s: stage -> seconds.
     """
 
     readings: dict[str, Reading]
     unseen: dict[str, str]
+    heatmaps_kji: dict[str, np.ndarray] = field(default_factory=dict)
     flags: tuple[QualityFlag, ...] = ()
     timings_s: dict[str, float] = field(default_factory=dict)

@@ -5,7 +5,9 @@ Whole maps of every type would take 400 MB of a thin-slice exam; the voxels abov
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -27,6 +29,7 @@ class VoxelProbabilities:
         level: (N,) float16 probability of any hemorrhage, 0-1.
         type_level: (N, types) uint8 probability of each type in steps of 1 / LEVELS, rounded down.
         per_type: the mask is drawn type by type: a voxel's level is that of the shown types alone.
+        thresholds: of findings that stand side by side (MRI) each one's own; () where `threshold` holds for all.
     """
 
     codes: tuple[str, ...]
@@ -35,15 +38,39 @@ class VoxelProbabilities:
     level: np.ndarray
     type_level: np.ndarray
     per_type: bool = False
+    thresholds: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         assert self.type_level.shape == (len(self.index), len(self.codes)), "one row per voxel, one column per type"
         assert len(self.level) == len(self.index), "one level per voxel"
+        assert len(self.thresholds) in (0, len(self.codes)), "one threshold per finding, or none"
 
     @property
     def floor(self) -> float:
         """The lowest threshold for which the voxels are known."""
         return min(PROBABILITY_FLOOR, self.threshold)
+
+    @classmethod
+    def of_maps(cls, maps_kji: Mapping[str, np.ndarray], thresholds: Mapping[str, float]) -> VoxelProbabilities:
+        """Of findings that stand side by side, each with a map of its own.
+
+        Args:
+            maps_kji: code -> (K, J, I) probability 0-1, at least one.
+            thresholds: code -> from which probability on a voxel belongs to the mask.
+        """
+        codes = tuple(maps_kji)
+        lowest = min(thresholds[code] for code in codes)
+        collector = VoxelCollector(codes, lowest, per_type=True)
+        types = np.stack([maps_kji[code] for code in codes])
+        collector.add(0, types.max(axis=0).astype(np.float16), types)
+        return replace(collector.collected(), thresholds=tuple(thresholds[code] for code in codes))
+
+    def places(self, code: str, threshold: float | None = None) -> np.ndarray:
+        """(M,) places of one finding's mask in the flattened array; by its own threshold unless another is given."""
+        column = self.codes.index(code)
+        own = self.thresholds[column] if self.thresholds else self.threshold
+        steps = math.ceil((own if threshold is None else threshold) * LEVELS)
+        return self.index[self.type_level[:, column] >= steps].astype(np.int64)
 
 
 @dataclass(eq=False)

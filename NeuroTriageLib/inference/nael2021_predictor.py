@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -28,6 +28,10 @@ class NetworkAnswer:
     score: float
     maps_mdhw: np.ndarray
     heat_dhw: np.ndarray
+
+    def within(self, inside_dhw: np.ndarray) -> NetworkAnswer:
+        """The same answer with maps that are 0 outside a (d, h, w) bool mask; the score stays."""
+        return replace(self, maps_mdhw=self.maps_mdhw * inside_dhw, heat_dhw=self.heat_dhw * inside_dhw)
 
 
 class LfePredictor:

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ..core.codes import ANY, CT_HEMORRHAGE_CODES
+from ..core.codes import ANY, CT_HEMORRHAGE_CODES, MR_CODES
 from ..core.findings import Reading
 from ..core.opinions import SDH_OR_EDH
 
-SEGMENT_CODES = (*CT_HEMORRHAGE_CODES, SDH_OR_EDH, ANY)
-"""Voxel value n is SEGMENT_CODES[n - 1], 0 is no hemorrhage; "any" is hemorrhage of undetermined type."""
+SEGMENT_CODES = (*CT_HEMORRHAGE_CODES, SDH_OR_EDH, ANY, *MR_CODES)
+"""Voxel value n is SEGMENT_CODES[n - 1], 0 is nothing; "any" is hemorrhage of undetermined type."""
 
 SEGMENT_VALUES = {code: value for value, code in enumerate(SEGMENT_CODES, start=1)}
 
@@ -52,6 +52,8 @@ def segment_codes(label_kji: np.ndarray) -> tuple[str, ...]:
 
 
 def finding_codes(label_kji: np.ndarray) -> tuple[str, ...]:
-    """The findings that a label map speaks of: "any" and the types that have voxels; () for an empty one."""
+    """The findings that a label map speaks of: those that have voxels, "any" before hemorrhage types on CT."""
     codes = segment_codes(label_kji)
+    if set(codes) <= set(MR_CODES):
+        return codes
     return (ANY, *(code for code in codes if code != ANY)) if codes else ()

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..core.codes import ANY
+from ..core.codes import ANY, MR_CODES
 from ..core.errors import ConfigError
 from ..core.findings import Reading, shown_types
 from ..core.voxel_probabilities import LEVELS, VoxelProbabilities
@@ -31,7 +31,8 @@ def label_at(
     Args:
         reading: with voxel_probabilities.
         threshold: code -> operating point of the exam's probability, where it is moved.
-        pixel_threshold: from which probability on a voxel is in the mask; None for the system's own.
+        pixel_threshold: from which probability on a voxel is in the mask; None for the system's own (of findings on
+            MRI each one's own).
 
     Raises:
         ConfigError: the reading holds no probabilities, or the threshold lies below their floor.
@@ -47,7 +48,10 @@ def label_at(
     if at < voxels.floor:
         raise ConfigError(f"The threshold {at:g} is below {voxels.floor:g}, where probabilities were not kept.")
     label = np.zeros(reading.label_kji.size, np.uint8)
-    if shown:
+    if voxels.thresholds:
+        for code in reversed([code for code in shown if code in voxels.codes]):
+            label[voxels.places(code, pixel_threshold)] = SEGMENT_VALUES[code]
+    elif shown:
         inside = _inside(voxels, voxels.codes if moved.is_untyped else shown, at)
         places = voxels.index[inside].astype(np.int64)
         drawn = _types(reading, voxels, shown, places, inside)
@@ -56,6 +60,8 @@ def label_at(
 
 
 def _shown(reading: Reading) -> tuple[str, ...]:
+    if set(reading.codes) <= set(MR_CODES):
+        return tuple(code for code in reading.codes if reading.is_present(code))
     codes = tuple(code for code in reading.codes if code in reading.probability)
     return shown_types(reading.probability, reading.threshold, codes)
 

@@ -14,11 +14,13 @@ from ..core.geometry import SliceGrid
 from ..core.mr_images import CONTRAST_NAMES, MrImage
 from ..core.stage_clock import Progress, StageClock, no_progress
 from ..core.study_reading import StudyReading
+from ..core.voxel_probabilities import VoxelProbabilities
 from ..inference.device import ComputeDevice
 from ..inference.nael2021_predictor import LfePredictor, NetworkAnswer
 from ..io.model_packs import ModelPack
 from ..networks.lfe_classifier import LfeClassifier, build_networks
 from ..preprocessing.mr_grid import resample
+from ..preprocessing.mr_head import head_mask
 from ..preprocessing.mr_views import MrView, ScaledImage, make_view, network_input, scale_image
 from .nael2021_config import NETWORKS, REFERENCES, FindingNetwork, Nael2021Config
 from .pack_settings import settings_of
@@ -84,11 +86,14 @@ class Nael2021System:
                     unseen[network.code] = _why_unseen(missing, images)
                 else:
                     seen = network_input(view, network, self.config)
-                    answers[network.code] = self._predictor.predict(network.code, seen)
+                    inside = head_mask(view.axial[network.shown_on], view.grid)
+                    answers[network.code] = self._predictor.predict(network.code, seen).within(inside)
                 clock.progress("network", (done + 1) / len(self.config.networks))
         with clock.stage("decode"):
-            readings = self._readings(answers, views, images)
-        return StudyReading(readings, unseen, flags, clock.seconds)
+            heats = {code: (self._heat(code, answer), _view_of(code, views).grid) for code, answer in answers.items()}
+            readings = self._readings(answers, heats, images)
+            further = self._further_heatmaps(heats, views, images, set(readings))
+        return StudyReading(readings, unseen, further, flags, clock.seconds)
 
     def _scaled(self, images: Mapping[str, MrImage]) -> tuple[dict[str, ScaledImage], tuple[QualityFlag, ...]]:
         """The images whose intensities can be scaled, and a flag for each of the others."""
@@ -101,50 +106,65 @@ class Nael2021System:
         return scaled, tuple(flags)
 
     def _readings(
-        self, answers: Mapping[str, NetworkAnswer], views: Mapping[str, MrView], images: Mapping[str, MrImage]
+        self,
+        answers: Mapping[str, NetworkAnswer],
+        heats: Mapping[str, tuple[np.ndarray, SliceGrid]],
+        images: Mapping[str, MrImage],
     ) -> dict[str, Reading]:
-        shown: dict[str, list[FindingNetwork]] = {}
-        for network in self.config.networks:
-            if network.code in answers:
-                shown.setdefault(network.shown_on, []).append(network)
-        heats = {
-            code: (self._heat(code, answer), views[NETWORKS[code].reference].grid) for code, answer in answers.items()
-        }
+        shown: dict[str, list[str]] = {}
+        for code in answers:
+            shown.setdefault(NETWORKS[code].shown_on, []).append(code)
         return {
-            contrast: self._reading(networks, answers, heats, images[contrast].volume.grid)
-            for contrast, networks in shown.items()
+            contrast: self._reading(tuple(codes), answers, heats, images[contrast].volume.grid)
+            for contrast, codes in shown.items()
         }
 
     def _reading(
         self,
-        networks: list[FindingNetwork],
+        codes: tuple[str, ...],
         answers: Mapping[str, NetworkAnswer],
         heats: Mapping[str, tuple[np.ndarray, SliceGrid]],
         grid: SliceGrid,
     ) -> Reading:
         """The answer of the networks that are shown on one series."""
-        codes = tuple(network.code for network in networks)
         probability = {code: self._probability(code, answers[code].score) for code in codes}
         threshold = {code: self.pack.manifest.operating_points[code] for code in codes}
         wanted = dict.fromkeys((*codes, *(code for code in heats if code == ABNORMAL)))
         maps = {code: resample(*heats[code], grid).array_kji for code in wanted}
         found = [code for code in codes if probability[code] >= threshold[code]]
-        label = np.zeros(grid.shape_kji, np.uint8)
-        # One voxel has one label: displaced tissue gives way to blood, whose volume is told (mass effect's is not).
-        for code in sorted(found, key=codes.index, reverse=True):
-            if code != ABNORMAL:
-                label[maps[code] >= self.config.pixel_threshold[code]] = codes.index(code) + 1
+        drawn = {code: maps[code] for code in codes if code != ABNORMAL}
+        voxels = VoxelProbabilities.of_maps(drawn, self.config.pixel_threshold) if drawn else None
         return Reading(
             system=self.name,
             codes=codes,
             probability=probability,
             threshold=threshold,
             slice_probability={code: maps[code].max(axis=(1, 2)) for code in codes},
-            label_kji=label,
+            label_kji=_label(voxels, codes, found, grid.shape_kji),
             heatmap_kji=_shown_heat(maps, codes, found),
             model=self.pack.identity,
+            voxel_probabilities=voxels,
             heatmaps_kji={code: heat.astype(np.float16) for code, heat in maps.items()},
         )
+
+    def _further_heatmaps(
+        self,
+        heats: Mapping[str, tuple[np.ndarray, SliceGrid]],
+        views: Mapping[str, MrView],
+        images: Mapping[str, MrImage],
+        shown: set[str],
+    ) -> dict[str, np.ndarray]:
+        """The abnormality's heatmap on the other contrasts that its network saw (Nael 2021, Network interpretability).
+
+        It is computed in the latent space that all contrasts share, and brought to each one's voxels.
+        """
+        if ABNORMAL not in heats:
+            return {}
+        network, seen = NETWORKS[ABNORMAL], _view_of(ABNORMAL, views).contrasts
+        wanted = [name for name in (*network.axial, *network.sagittal) if name in seen and name not in shown]
+        return {
+            name: resample(*heats[ABNORMAL], images[name].volume.grid).array_kji.astype(np.float16) for name in wanted
+        }
 
     def _probability(self, code: str, score: float) -> float:
         return self.pack.manifest.calibration[code].apply(score)
@@ -154,6 +174,25 @@ class Nael2021System:
         if code == ABNORMAL:
             return answer.heat_dhw * np.float32(self._probability(code, answer.score))
         return answer.maps_mdhw[0]
+
+
+def _view_of(code: str, views: Mapping[str, MrView]) -> MrView:
+    """The view that the finding's network looked at."""
+    return views[NETWORKS[code].reference]
+
+
+def _label(
+    voxels: VoxelProbabilities | None, codes: tuple[str, ...], found: list[str], shape_kji: tuple[int, int, int]
+) -> np.ndarray:
+    """(K, J, I) uint8 with the masks of the findings that are there; nothing outlines an abnormality as such.
+
+    One voxel has one label: displaced tissue gives way to blood, whose volume is told (mass effect's is not).
+    """
+    label = np.zeros(shape_kji, np.uint8)
+    for code in sorted(found, key=codes.index, reverse=True):
+        if voxels is not None and code in voxels.codes:
+            label.reshape(-1)[voxels.places(code)] = codes.index(code) + 1
+    return label
 
 
 def missing_contrasts(network: FindingNetwork, there: tuple[str, ...]) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
@@ -201,6 +201,7 @@ def load_system(
     device: str = "auto",
     heatmap: str | None = None,
     accept_unfamiliar: bool = False,
+    thresholds: Mapping[str, float] | None = None,
 ) -> Any:
     """A system with its weights on a device, ready to read.
 
@@ -210,9 +211,11 @@ def load_system(
         device: "auto", "cpu" or "cuda".
         heatmap: whose heatmap the consensus shows, "mean" or one of its systems.
         accept_unfamiliar: the consensus answers also an exam that is unlike those that it learned from.
+        thresholds: code -> operating point 0-1 in place of the pack's own.
 
     Raises:
-        ConfigError: unknown system, a device that is not there, a choice that the system does not have.
+        ConfigError: unknown system, a device that is not there, a choice that the system does not have, a threshold
+            of a finding that it does not answer.
         ModelError: the pack is missing, damaged or made for something else.
     """
     if name is None:
@@ -220,7 +223,7 @@ def load_system(
     entry = _entry(name)
     if (heatmap or accept_unfamiliar) and name != CONSENSUS:
         raise ConfigError("Only the consensus has a choice of heatmaps and a check of familiarity.", where=name)
-    loaded = load_model_pack(find_pack(name, pack))
+    loaded = load_model_pack(find_pack(name, pack)).with_operating_points(thresholds or {})
     from .inference.device import choose_device
 
     system = entry.load(loaded, choose_device(device))

@@ -12,10 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from . import __version__
-from .core.dicom_source import DicomSource
-from .core.errors import ConfigError, NeuroTriageError, OutputError, SeriesSelectionError
-from .core.findings import ExamResult
-from .core.study import Series
+from .core.errors import ConfigError, NeuroTriageError, SeriesSelectionError
 
 NOTICE = "Research software, not for diagnosis."
 EXIT_CODES = "Exit codes: 0 done, 2 usage, 3 unreadable input, 4 no suitable series, 5 model, 1 anything else."
@@ -62,68 +59,32 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_triage(commands: Any) -> None:
+    from .triage_options import add_arguments
+
     parser = commands.add_parser(
         "triage",
         help="read a head CT or a brain MRI and write findings, masks, heatmaps, report and Slicer scene",
         epilog=EXIT_CODES,
     )
-    parser.add_argument("input", type=Path, help="DICOM folder, zip, NIfTI/NRRD file, or folder of NIfTI files")
-    parser.add_argument("-o", "--output", type=Path, required=True, help="folder for the results")
-    parser.add_argument(
-        "--system", help="which system reads; default: the consensus, or kuo2019 without one, and nael2021 for MRI"
-    )
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    parser.add_argument("--model", type=Path, help="model pack (folder or zip) in place of the one that ships")
-    parser.add_argument(
-        "--study", metavar="UID", help="StudyInstanceUID, when the input holds several that can be read"
-    )
-    parser.add_argument(
-        "--series",
-        metavar="[ROLE=]UID_OR_TEXT",
-        action="append",
-        default=[],
-        help="overrule the choice of the head CT: UID or part of a description; with an MR role (FLAIR=...) that of a "
-        "contrast, also by the path of an image file; may be given for several roles",
-    )
-    parser.add_argument(
-        "--contrasts",
-        metavar="NAMES",
-        default="",
-        help="of an MRI read these alone, separated by commas (FLAIR,ADC,TRACE)",
-    )
-    parser.add_argument("--heatmap", metavar="SYSTEM", help='whose heatmap the consensus shows (default: "mean")')
-    parser.add_argument(
-        "--accept-unfamiliar", action="store_true", help="answer also an exam unlike those that the models learned from"
-    )
-    parser.add_argument("--force", action="store_true", help="replace results that are already in the output folder")
-    parser.add_argument("--no-scene", action="store_true", help="do not write scene.mrb")
-    parser.add_argument("--dicom", action="store_true", help="write DICOM objects too (they name the patient)")
-    parser.add_argument(
-        "--dicom-masks", choices=("binary", "labelmap"), default="binary", help="form of the segmentation"
-    )
-    parser.add_argument(
-        "--dicom-heatmap",
-        choices=("fractional", "parametric", "none"),
-        default="fractional",
-        help="form of the heatmap: fractional segmentation, parametric map (large), or none",
-    )
+    add_arguments(parser)
     parser.set_defaults(run=_triage)
 
 
 def _triage(options: argparse.Namespace) -> int:
     from .outputs.findings_text import findings_lines
     from .outputs.folder import check_output_folder, write_outputs
+    from .triage_options import DicomWriter, SceneWriter, choices_of, readers_of
 
     check_output_folder(options.output, force=options.force)
-    dicom = _DicomWriter(options) if options.dicom else None
+    dicom = DicomWriter(options) if options.dicom else None
     from .pipeline import triage_input
 
     bar = _ProgressBar()
-    readers, choices = _readers(options), _choices(options)
+    readers, choices = readers_of(options), choices_of(options)
     on_series = None if dicom is None else dicom.read_source
     results = triage_input(options.input, readers, choices, progress=bar, on_series=on_series)
     bar("writing", 0.0)
-    scene = _SceneWriter()
+    scene = SceneWriter()
     write_scene = None if options.no_scene else scene
     paths = write_outputs(results, options.output, force=options.force, write_scene=write_scene, write_dicom=dicom)
     bar.close()
@@ -134,81 +95,10 @@ def _triage(options: argparse.Namespace) -> int:
         print(path)
     if scene.error is not None:
         _say(f"neurotriage: scene.mrb was not written: {scene.error.message()}")
-    if dicom is not None and any(result.contrast for result in results):
-        _say("neurotriage: DICOM objects are written of head CT only; the MRI's results are complete without them.")
     if any(result.readings for result in results):
         return 0
     _say("neurotriage: the exam could not be looked at; that is not a negative result.")
     return SeriesSelectionError.exit_code
-
-
-def _readers(options: argparse.Namespace) -> Any:
-    """What may read the input: a system that the user names is loaded at once, so that a wrong name costs no time."""
-    from .catalog import MR_SYSTEM, load_system, modality_read
-    from .pipeline import Readers
-
-    choices = {"heatmap": options.heatmap, "accept_unfamiliar": options.accept_unfamiliar}
-    modality = modality_read(options.system, options.model)
-    if modality is None:
-        return Readers(
-            ct=lambda: load_system(device=options.device, **choices),
-            mr=lambda: load_system(MR_SYSTEM, device=options.device),
-        )
-    system = load_system(options.system, pack=options.model, device=options.device, **choices)
-    return Readers(ct=lambda: system, mr=None) if modality == "CT" else Readers(ct=None, mr=lambda: system)
-
-
-def _choices(options: argparse.Namespace) -> Any:
-    from .pipeline import Choices
-    from .series_selection.identify_command import role_overrides
-    from .series_selection.mr_contrasts import ROLES
-
-    named = [text for text in options.series if text.partition("=")[0] not in ROLES]
-    roles = role_overrides([text for text in options.series if text not in named])
-    if len(named) > 1 or (named and roles):
-        raise ConfigError("Only one series can be named without a role.", where=f"--series {named[0]}")
-    contrasts = tuple(filter(None, options.contrasts.split(",")))
-    return Choices(options.study, named[0] if named else None, roles, contrasts)
-
-
-class _SceneWriter:
-    """Writes scene.mrb; what keeps it from doing so is kept, and costs no other result."""
-
-    def __init__(self) -> None:
-        self.error: OutputError | None = None
-
-    def __call__(self, result: ExamResult, path: Path) -> None:
-        from .outputs.scene_file import write_scene
-
-        try:
-            write_scene(result, path)
-        except OutputError as error:
-            self.error = error
-
-
-class _DicomWriter:
-    """Writes the DICOM objects; it learns whose exam it is while the source's files are there."""
-
-    def __init__(self, options: argparse.Namespace) -> None:
-        try:
-            from .outputs.dicom.writer import DicomForms, write_dicom
-        except ImportError as error:
-            raise OutputError(
-                f"DICOM results need a package that is not installed ({error.name}).",
-                next_step="Install it with: pip install 'neurotriage[dicom]'",
-            ) from error
-        self._write = write_dicom
-        self._forms = DicomForms(options.dicom_masks, options.dicom_heatmap)
-        self._source: DicomSource | None = None
-
-    def read_source(self, series: Series) -> None:
-        from .io.dicom_source import read_dicom_source
-
-        self._source = read_dicom_source(series)
-
-    def __call__(self, result: ExamResult, folder: Path) -> None:
-        assert self._source is not None, "the pipeline shows every series that it reads"
-        self._write(result, folder, source=self._source, forms=self._forms)
 
 
 def _add_identify(commands: Any) -> None:

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from .core.codes import ABNORMAL
 from .core.errors import GeometryError
-from .core.findings import ExamResult, Finding, QualityFlag
+from .core.findings import ExamResult, Finding, QualityFlag, SeriesHeatmap
 from .core.mr_images import CONTRAST_NAMES, MrImage
 from .core.stage_clock import Progress, StageClock
 from .core.study_reading import StudyReading
@@ -44,6 +45,7 @@ class _Told:
 
     input: str
     choice: MrStudyChoice
+    images: Mapping[str, MrImage]
     flags: tuple[QualityFlag, ...]
     system: MrSystem
     timings_s: dict[str, float]
@@ -65,6 +67,15 @@ class _Told:
             timings_s=self.timings_s,
             opinions=() if reading is None else findings,
             contrast=contrast,
+            further_heatmaps=() if reading is None or ABNORMAL not in reading.codes else self._further(answer),
+        )
+
+    def _further(self, answer: StudyReading) -> tuple[SeriesHeatmap, ...]:
+        """Where the abnormality is, on the series that no finding is shown on."""
+        volumes = {name: self.images[name].volume for name in answer.heatmaps_kji}
+        return tuple(
+            SeriesHeatmap(name, ABNORMAL, volumes[name].series_instance_uid, volumes[name].grid, heat)
+            for name, heat in answer.heatmaps_kji.items()
         )
 
 
@@ -93,7 +104,7 @@ def triage_mr(choice: MrStudyChoice, system: MrSystem, *, path: str, clock: Stag
         images, moved = _in_one_place(read.images)
     answer = system.read_study(images, progress=clock.progress)
     clock.seconds.update(answer.timings_s)
-    told = _Told(path, choice, (*moved, *read.flags, *answer.flags), system, clock.seconds)
+    told = _Told(path, choice, images, (*moved, *read.flags, *answer.flags), system, clock.seconds)
     unseen = tuple(
         finding for code, why in answer.unseen.items() for finding in could_not_look(system.name, (code,), why)
     )

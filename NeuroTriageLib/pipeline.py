@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from .core.codes import ANY, CT_HEMORRHAGE_CODES
+from .core.codes import ANY, CT_HEMORRHAGE_CODES, FINDING_CODES
 from .core.errors import ConfigError, ModelError, SeriesSelectionError, UnfamiliarExam
 from .core.findings import ExamResult, Familiarity, Finding, QualityFlag, Reading, SeriesJudgement
 from .core.geometry import SliceGrid
@@ -64,12 +64,14 @@ class Choices:
         series: SeriesInstanceUID or unique part of a description of the head CT; then nothing else is read.
         roles: MR role -> UID, part of a description, or path of an image file.
         contrasts: of an MRI read these alone (core.mr_images.CONTRASTS); () reads all.
+        thresholds: code -> operating point that the readers were given in place of the model's own; it is told.
     """
 
     study_uid: str | None = None
     series: str | None = None
     roles: Mapping[str, str] = field(default_factory=dict)
     contrasts: tuple[str, ...] = ()
+    thresholds: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         unknown = sorted(set(self.contrasts) - set(CONTRASTS))
@@ -91,7 +93,7 @@ def triage_input(
 ) -> tuple[ExamResult, ...]:
     """Read whatever the input holds, head CT, brain MRI or both, and answer it: the CT first, then the MRI's series.
 
-    on_series is given the CT's series while its files are there, see triage.
+    on_series is given every series that is read while its files are there, see triage.
 
     Raises:
         InputError, DicomError, GeometryError: the input cannot be read.
@@ -124,7 +126,7 @@ def triage_input(
         results: tuple[ExamResult, ...] = ()
         if not isinstance(ct, SeriesSelectionError):
             assert readers.ct is not None
-            results = (_triage_ct(ct, readers.ct, str(path), clock, on_series),)
+            results = (_telling(_triage_ct(ct, readers.ct, str(path), clock, on_series), choices.thresholds),)
         if mr is None or readers.mr is None:
             return results
         try:
@@ -135,7 +137,20 @@ def triage_input(
                 raise
             flag = QualityFlag("mri_not_read", f"The input also holds a brain MRI, which was not read. {error.what}")
             return (replace(results[0], quality=(flag, *results[0].quality)),)
-        return (*results, *triage_mr(mr, system, path=str(path), clock=StageClock(progress)))
+        for series in () if on_series is None else mr.read_series:
+            on_series(series)
+        answers = triage_mr(mr, system, path=str(path), clock=StageClock(progress))
+        return (*results, *(_telling(answer, choices.thresholds) for answer in answers))
+
+
+def _telling(result: ExamResult, moved: Mapping[str, float]) -> ExamResult:
+    """The result with a flag for each finding whose threshold is the user's."""
+    flags = tuple(
+        QualityFlag("threshold_moved", f"The user set the threshold of {name.lower()} to {moved[code]:g}.", moved[code])
+        for code, name in ((item.code, FINDING_CODES[item.code].name) for item in result.findings)
+        if code in moved
+    )
+    return replace(result, quality=(*flags, *result.quality)) if flags else result
 
 
 def _triage_ct(

@@ -22,6 +22,10 @@ def answered_codes(codes: Iterable[str]) -> tuple[str, ...]:
     return codes if codes and set(codes) <= set(MR_CODES) else (ANY, *codes)
 
 
+OWN_SCHEME = "99NEUROTRIAGE"
+"""Coding scheme of what no public terminology has a confirmed concept for (private ones begin with 99: PS3.16, 8.2)."""
+
+
 @dataclass(frozen=True)
 class FindingCode:
     """One finding's names and codes.
@@ -30,21 +34,23 @@ class FindingCode:
         code: our short code.
         name: name shown to a reader.
         color_rgb: 0-1, the segment's colour in every output.
-        snomed_type: (code value, meaning) in SNOMED CT ("SCT"); that of IVH is not confirmed by an authority.
+        concept: (code value, meaning) of the scheme; that of IVH is not confirmed by an authority.
+        scheme: coding scheme of the concept: SNOMED CT ("SCT") or our own.
     """
 
     code: str
     name: str
     color_rgb: tuple[float, float, float]
-    snomed_type: tuple[str, str]
+    concept: tuple[str, str]
+    scheme: str = "SCT"
 
     def slicer_terminology_entry(self) -> str:
         """The segment tag "TerminologyEntry" in Slicer's serialised form."""
-        value, meaning = self.snomed_type
+        value, meaning = self.concept
         return (
             "Segmentation category and type - DICOM master list"
             "~SCT^49755003^Morphologically Altered Structure"
-            f"~SCT^{value}^{meaning}~^^"
+            f"~{self.scheme}^{value}^{meaning}~^^"
             "~Anatomic codes - DICOM master list~SCT^12738006^Brain~^^"
         )
 
@@ -64,10 +70,13 @@ FINDING_CODES: dict[str, FindingCode] = {
             "SDH+EDH", "Subdural or epidural hemorrhage", (0.10, 0.62, 0.60), ("1386000", "Intracranial hemorrhage")
         ),
         FindingCode("SAH", "Subarachnoid hemorrhage", (0.65, 0.34, 0.84), ("21454007", "Subarachnoid hemorrhage")),
-        # "Abnormal" and mass effect of any cause have no concept of their own that is confirmed; a broader one stands.
-        FindingCode(ABNORMAL, "Abnormal brain", (0.60, 0.60, 0.60), ("81308009", "Disorder of brain")),
+        # Context groups 7194 and 7199 of DICOM PS3.16 hold it; whatever is not normal is a lesion here, large or small.
+        FindingCode(ABNORMAL, "Abnormal brain", (0.60, 0.60, 0.60), ("301766008", "Lesion of brain")),
         FindingCode(ACUTE_INFARCT, "Acute infarct", (0.10, 0.75, 0.85), ("432504007", "Cerebral infarction")),
         FindingCode(ACUTE_HEMORRHAGE, "Acute hemorrhage", (0.80, 0.15, 0.35), ("1386000", "Intracranial hemorrhage")),
-        FindingCode(MASS_EFFECT, "Mass effect", (0.95, 0.75, 0.10), ("81308009", "Disorder of brain")),
+        # Displaced brain, whatever displaces it: no concept of a public terminology is confirmed.
+        FindingCode(
+            MASS_EFFECT, "Mass effect", (0.95, 0.75, 0.10), ("MASS-EFFECT", "Brain displaced by a mass"), OWN_SCHEME
+        ),
     )
 }

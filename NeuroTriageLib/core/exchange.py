@@ -51,7 +51,7 @@ def save_exam(result: ExamResult, folder: Path) -> None:
 
     Of readings beyond the first the masks stay behind, and their heatmaps are rounded to whole percents: they are
     only looked at.
-    The maps of single findings (Reading.heatmaps_kji) stay behind too.
+    The maps of single findings (Reading.heatmaps_kji) and those on other series stay behind too.
     """
     document, arrays = exam_to_plain(result)
     document["volume"] = _volume_to_json(result.volume)

@@ -286,6 +286,25 @@ class SeriesJudgement:
 
 
 @dataclass(frozen=True, eq=False)
+class SeriesHeatmap:
+    """A finding's heatmap on another series of the study than the one that the finding is shown on.
+
+    Args:
+        contrast: what the series is (core.mr_images).
+        code: the finding.
+        series_instance_uid: of the series ("" when unknown).
+        grid: its voxels.
+        heatmap_kji: (K, J, I) float16 0-1 on them.
+    """
+
+    contrast: str
+    code: str
+    series_instance_uid: str
+    grid: SliceGrid
+    heatmap_kji: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
 class ExamResult:
     """Everything that the outputs write; none of them computes anything more.
 
@@ -306,6 +325,7 @@ class ExamResult:
         review: a reader's word on it; None of a model's answer.
         contrast: of an MR study, what the series is ("FLAIR", see core.mr_images); "" for CT. A study of several series
             has one result for each that something is shown on.
+        further_heatmaps: of findings of this result, on series that no result of the study stands on.
     """
 
     volume: Volume
@@ -322,6 +342,7 @@ class ExamResult:
     familiarity: Familiarity | None = None
     review: Review | None = None
     contrast: str = ""
+    further_heatmaps: tuple[SeriesHeatmap, ...] = ()
 
     @property
     def grid(self) -> SliceGrid:

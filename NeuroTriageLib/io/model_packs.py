@@ -21,7 +21,7 @@ import safetensors.numpy
 from safetensors import SafetensorError
 
 from ..core.codes import answered_codes
-from ..core.errors import ModelError, OutputError
+from ..core.errors import ConfigError, ModelError, OutputError
 from ..core.findings import ModelIdentity
 from ..core.probability import log_odds, sigmoid
 from .pack_source import FolderSource, PackSource, ZipSource
@@ -150,6 +150,23 @@ class ModelPack:
     def identity(self) -> ModelIdentity:
         """Name, version and SHA-256 of the weights: what a result carries."""
         return ModelIdentity(self.manifest.name, self.manifest.version, self.manifest.files[WEIGHTS_FILE])
+
+    def with_operating_points(self, moved: Mapping[str, float]) -> ModelPack:
+        """The pack with other thresholds (code -> 0-1) where they are given; weights and identity stay.
+
+        Raises ConfigError for a code that the pack does not answer, or a threshold that is no probability.
+        """
+        own = self.manifest.operating_points
+        for code, value in moved.items():
+            if code not in own:
+                raise ConfigError(
+                    f"{self.manifest.system} does not answer {code}, which has a threshold.",
+                    next_step=f"It answers {', '.join(own)}.",
+                )
+            if not 0.0 <= value <= 1.0:
+                raise ConfigError(f"The threshold of {code} must be between 0 and 1, not {value:g}.")
+        manifest = dataclasses.replace(self.manifest, operating_points=own | dict(moved))
+        return dataclasses.replace(self, manifest=manifest)
 
     def weights(self) -> dict[str, np.ndarray]:
         """Parameter name -> array, floating values as float32. Raises ModelError when they cannot be parsed."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from .. import __version__
 from ..core.findings import Abc2, ExamResult, Familiarity, Finding, Reading, Region, SeriesJudgement
-from .result_files import written_names
+from .result_files import further_names, written_names
 
 SCHEMA_ID = "neurotriage-findings-2"
 """Changes only when a program that reads the present documents would no longer understand them."""
@@ -36,7 +36,8 @@ def findings_document(result: ExamResult | Sequence[ExamResult]) -> dict[str, An
 
 def _series_document(result: ExamResult) -> dict[str, Any]:
     """What is said on one series."""
-    of_mr = {"contrast": result.contrast, "files": written_names(result)} if result.contrast else {}
+    files = written_names(result) | further_names(result)
+    of_mr = {"contrast": result.contrast, "files": files} if result.contrast else {}
     return of_mr | {
         "input": {
             "path": result.input,

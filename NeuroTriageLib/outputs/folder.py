@@ -12,7 +12,7 @@ from pathlib import Path
 from ..core.errors import OutputError, no_rights, output_error
 from ..core.findings import ExamResult
 from .findings_json import write_findings_json
-from .heatmap import write_heatmap
+from .heatmap import write_heatmap, write_series_heatmap
 from .report import write_report
 from .result_files import (
     ALL_FILES,
@@ -24,6 +24,7 @@ from .result_files import (
     RESULT_FILES,
     SCENE_FILE,
     file_name,
+    further_names,
     written_names,
 )
 from .segmentation import write_masks
@@ -35,7 +36,7 @@ __all__ = [
 
 SceneWriter = Callable[[ExamResult, Path], None]
 DicomWriter = Callable[[ExamResult, Path], None]
-"""Given the result and the folder, in which it writes files of DICOM_FILES."""
+"""Given the result and the folder, in which it writes files of DICOM_FILES, with the contrast in an MRI's names."""
 
 
 def check_output_folder(out_dir: Path, *, force: bool) -> None:
@@ -85,7 +86,7 @@ def write_outputs(
         out_dir: the folder; made, with its parents, when it is not there.
         force: replace results that are already there.
         write_scene: writes one result's scene; None leaves it out. It may also write nothing.
-        write_dicom: writes the DICOM objects of a head CT; None leaves them out.
+        write_dicom: writes one result's DICOM objects; None leaves them out.
 
     Raises:
         OutputError: something is there already, no rights, a full disk.
@@ -130,9 +131,11 @@ def _write_files(
                 write_masks(result, folder / name)
             else:
                 write_heatmap(result, folder / name, code=what.removeprefix("heatmap").strip())
+        for item, name in zip(result.further_heatmaps, further_names(result).values(), strict=True):
+            write_series_heatmap(result, item, folder / name)
         if names and write_scene is not None:
             write_scene(result, folder / file_name(SCENE_FILE, result.contrast))
-        if write_dicom is not None and not result.contrast:
+        if write_dicom is not None:
             write_dicom(result, folder)
 
 

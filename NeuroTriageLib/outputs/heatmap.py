@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ..core.codes import FINDING_CODES
-from ..core.findings import ExamResult, Reading
+from ..core.findings import ExamResult, Reading, SeriesHeatmap
 from .nrrd_writer import write_nrrd
 from .shown_masks import shown_reading
 
@@ -22,15 +22,29 @@ def write_heatmap(result: ExamResult, path: Path, *, code: str = "") -> None:
     """
     reading = shown_reading(result)
     assert reading is not None, "without a reading there is no heatmap to write"
+    heat = reading.heatmaps_kji[code] if code else reading.heatmap_kji
+    fields = _fields(reading, code, result.volume.series_instance_uid)
+    write_nrrd(path, percent(heat), result.grid, fields)
+
+
+def write_series_heatmap(result: ExamResult, heatmap: SeriesHeatmap, path: Path) -> None:
+    """The same for one of the result's further heatmaps, on the voxels of its own series."""
+    reading = shown_reading(result)
+    assert reading is not None, "without a reading there is no heatmap to write"
+    fields = _fields(reading, heatmap.code, heatmap.series_instance_uid)
+    write_nrrd(path, percent(heatmap.heatmap_kji), heatmap.grid, fields)
+
+
+def _fields(reading: Reading, code: str, series_instance_uid: str) -> dict[str, str]:
+    """What the file says of itself."""
     fields = {
         "NeuroTriage_Content": heat_meaning(reading, code),
         "NeuroTriage_Unit": "percent",
         "NeuroTriage_Heatmap": reading.heatmap_source or reading.system,
-        "NeuroTriage_SeriesInstanceUID": result.volume.series_instance_uid,
+        "NeuroTriage_SeriesInstanceUID": series_instance_uid,
         "NeuroTriage_Model": f"{reading.model.name} {reading.model.version} sha256 {reading.model.sha256}",
     }
-    heat = reading.heatmaps_kji[code] if code else reading.heatmap_kji
-    write_nrrd(path, percent(heat), result.grid, {key: value for key, value in fields.items() if value})
+    return {key: value for key, value in fields.items() if value}
 
 
 def heat_meaning(reading: Reading, code: str = "") -> str:

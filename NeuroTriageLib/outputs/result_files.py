@@ -30,6 +30,7 @@ ALL_FILES = (
     *DICOM_FILES,
     *(file_name(name, contrast) for contrast in CONTRASTS for name in (MASKS_FILE, HEATMAP_FILE, SCENE_FILE)),
     *(file_name(HEATMAP_FILE, contrast, code) for contrast in CONTRASTS for code in MR_CODES),
+    *(file_name(name, contrast) for contrast in CONTRASTS for name in DICOM_FILES),
 )
 """Every name that a result may have."""
 
@@ -42,3 +43,11 @@ def written_names(result: ExamResult) -> dict[str, str]:
     names = {"masks": file_name(MASKS_FILE, result.contrast)} if reading.segments else {}
     names["heatmap"] = file_name(HEATMAP_FILE, result.contrast)
     return names | {f"heatmap {code}": file_name(HEATMAP_FILE, result.contrast, code) for code in reading.heatmaps_kji}
+
+
+def further_names(result: ExamResult) -> dict[str, str]:
+    """What is written on other series: "heatmap CODE on CONTRAST" -> file name, in the order of further_heatmaps."""
+    return {
+        f"heatmap {item.code} on {item.contrast}": file_name(HEATMAP_FILE, item.contrast, item.code)
+        for item in result.further_heatmaps
+    }

@@ -47,6 +47,12 @@ class MrStudyChoice:
         """True when there is one of the contrasts that some finding cannot do without."""
         return any(name in self.chosen for name in NEEDED)
 
+    @property
+    def read_series(self) -> tuple[Series, ...]:
+        """Every series that is read for some contrast, once."""
+        series = [choice.item.series for choice in self.chosen.values() if choice.item is not None]
+        return tuple({item.series_instance_uid: item for item in series}.values())
+
     def limited_to(self, contrasts: tuple[str, ...]) -> MrStudyChoice:
         """The choice without other contrasts; () keeps all."""
         kept = {name: choice for name, choice in self.chosen.items() if name in contrasts or not contrasts}

@@ -38,7 +38,11 @@ ALLOWED_ROOMS: dict[str, set[str]] = {
     "catalog": {"core", "config", "io", "systems", "inference"},
     "pipeline": {"core", "io", "series_selection", "preprocessing", "measurements", "mr_pipeline"},
     "mr_pipeline": {"core", "series_selection", "preprocessing", "measurements"},
-    "cli": {"core", "io", "series_selection", "catalog", "pipeline", "outputs", "simulation", "training", "evaluation"},
+    "triage_options": {"core", "io", "series_selection", "catalog", "pipeline", "outputs"},
+    "cli": {
+        *("core", "io", "series_selection", "catalog", "triage_options", "pipeline", "outputs", "simulation"),
+        *("training", "evaluation"),
+    },
     "worker": {"core", "catalog", "pipeline", "outputs"},
 }
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from highdicom.coding_schemes import CodingSchemeIdentificationItem
 from highdicom.sr import CodedConcept
 
-from ...core.codes import FINDING_CODES
-
-OWN_SCHEME = "99NEUROTRIAGE"  # private schemes begin with 99 (DICOM PS3.16, 8.2)
+from ...core.codes import FINDING_CODES, OWN_SCHEME
 
 
 def _dcm(value: str, meaning: str) -> CodedConcept:
@@ -26,7 +24,16 @@ def _own(value: str, meaning: str) -> CodedConcept:
 MORPHOLOGICALLY_ABNORMAL = _sct("49755003", "Morphologically Abnormal Structure")
 HEAD = _sct("69536005", "Head")
 BRAIN = _sct("12738006", "Brain")
-CT_OF_HEAD = _sct("303653007", "Computed tomography of head")
+PROCEDURES = {
+    "CT": _sct("303653007", "Computed tomography of head"),
+    "MR": _sct("816077007", "Magnetic resonance imaging of brain"),
+}
+"""Modality -> what was done."""
+DOCUMENT_TITLES = {
+    "CT": CodedConcept("24725-4", "LN", "CT Head Report"),
+    "MR": CodedConcept("24590-2", "LN", "MRI Head Report"),
+}
+"""Modality -> title of a document about it (DICOM PS3.16, CID 7000)."""
 ARTIFICIAL_INTELLIGENCE = _dcm("123110", "Artificial Intelligence")
 PRESENCE = _dcm("121052", "Presence of property")
 PRESENT, ABSENT = _dcm("121053", "Present"), _dcm("121054", "Absent")
@@ -54,9 +61,10 @@ ANSWER, OPINION = _own("ANSWER", "The answer"), _own("OPINION", "One system's op
 
 
 def finding_concept(code: str) -> CodedConcept:
-    """The SNOMED CT concept of a finding (core/codes.py)."""
-    value, meaning = FINDING_CODES[code].snomed_type
-    return _sct(value, meaning)
+    """The concept of a finding (core/codes.py): SNOMED CT's, or our own where there is none."""
+    entry = FINDING_CODES[code]
+    value, meaning = entry.concept
+    return CodedConcept(value, entry.scheme, meaning)
 
 
 def own_scheme() -> CodingSchemeIdentificationItem:

@@ -7,10 +7,8 @@ from pydicom.dataset import Dataset
 from pydicom.uid import EncapsulatedPDFStorage, ExplicitVRLittleEndian
 
 from ..report_pdf import PageIdentity, render_pdf
-from .concepts import CodedConcept
+from .concepts import DOCUMENT_TITLES
 from .exam import DicomExam
-
-_TITLE = CodedConcept("24725-4", "LN", "CT Head Report")  # DICOM PS3.16, CID 7000
 
 
 def encapsulated_pdf(exam: DicomExam) -> Dataset:
@@ -28,7 +26,7 @@ def encapsulated_pdf(exam: DicomExam) -> Dataset:
     made.AcquisitionDateTime = ""  # type 2: a document is not acquired
     made.BurnedInAnnotation = "YES"  # each page names the patient
     made.DocumentTitle = "NeuroTriage report"
-    made.ConceptNameCodeSequence = [_TITLE]
+    made.ConceptNameCodeSequence = [DOCUMENT_TITLES[exam.modality]]
     made.MIMETypeOfEncapsulatedDocument = "application/pdf"
     made.EncapsulatedDocumentLength = len(document)
     made.EncapsulatedDocument = document + b"\0" * (len(document) % 2)

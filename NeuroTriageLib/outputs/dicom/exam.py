@@ -15,6 +15,7 @@ from pydicom.dataset import Dataset
 from ... import __version__
 from ...core.dicom_source import DicomSource
 from ...core.findings import ExamResult, Reading
+from ...core.mr_images import CONTRAST_NAMES, CONTRASTS
 from ..shown_masks import ShownMask, shown_label, shown_masks, shown_reading
 from .source_slices import put_references, source_slices
 
@@ -24,12 +25,13 @@ CHARACTER_SET = "ISO_IR 192"  # UTF-8 holds the text of every other one
 
 # One series per kind of object, numbered after those of any scanner (ours).
 SERIES_NUMBERS = {"segmentation": 9401, "heatmap": 9402, "report": 9403, "key images": 9404, "document": 9405}
+NUMBERS_OF_A_CONTRAST = 10  # the results on an MRI's n-th contrast are numbered that much higher, n times (ours)
 SERIES_DESCRIPTIONS = {
-    "segmentation": "NeuroTriage hemorrhage masks",
-    "heatmap": "NeuroTriage hemorrhage probability",
-    "report": "NeuroTriage findings",
-    "key images": "NeuroTriage key images",
-    "document": "NeuroTriage report",
+    "segmentation": "masks",
+    "heatmap": "probability",
+    "report": "findings",
+    "key images": "key images",
+    "document": "report",
 }
 
 
@@ -51,6 +53,17 @@ class DicomExam:
     def reading(self) -> Reading | None:
         """The reading whose masks and heatmap are shown."""
         return shown_reading(self.result)
+
+    @property
+    def modality(self) -> str:
+        """ "CT" or "MR"."""
+        return "MR" if self.result.contrast else "CT"
+
+    @property
+    def subject(self) -> str:
+        """What masks and heatmap show, in words."""
+        contrast = self.result.contrast
+        return f"findings on {CONTRAST_NAMES[contrast]} MRI" if contrast else "intracranial hemorrhage"
 
     @cached_property
     def masks(self) -> tuple[ShownMask, ...]:
@@ -105,8 +118,8 @@ class DicomExam:
         serial = self.reading.model.sha256[:16] if self.reading is not None else "no model"
         return {
             "series_instance_uid": self.uid("series", kind, variant),
-            "series_number": SERIES_NUMBERS[kind],
-            "series_description": SERIES_DESCRIPTIONS[kind],
+            "series_number": self._series_number(kind),
+            "series_description": self._series_description(kind),
             "sop_instance_uid": self.uid("instance", kind, variant, number),
             "instance_number": number,
             "manufacturer": MANUFACTURER,
@@ -114,6 +127,17 @@ class DicomExam:
             "software_versions": __version__,
             "device_serial_number": serial,
         }
+
+    def _series_number(self, kind: str) -> int:
+        contrast = self.result.contrast
+        return SERIES_NUMBERS[kind] + (NUMBERS_OF_A_CONTRAST * (1 + CONTRASTS.index(contrast)) if contrast else 0)
+
+    def _series_description(self, kind: str) -> str:
+        """64 characters at most (LO)."""
+        said = SERIES_DESCRIPTIONS[kind]
+        if self.result.contrast:
+            return f"NeuroTriage {said}, {CONTRAST_NAMES[self.result.contrast]}"
+        return f"NeuroTriage {'hemorrhage ' if kind in ('segmentation', 'heatmap') else ''}{said}"
 
     def patient_and_study(self) -> dict[str, Any]:
         """Keyword arguments for the constructors that take no source image."""

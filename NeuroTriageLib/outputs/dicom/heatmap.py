@@ -20,7 +20,7 @@ from pydicom.uid import ExplicitVRLittleEndian, RLELossless
 from ...core.codes import ANY, FINDING_CODES
 from ...core.findings import Reading
 from ...core.geometry import SliceGrid
-from ..heatmap import percent
+from ..heatmap import heat_meaning, percent
 from .concepts import BRAIN, HEAD, MORPHOLOGICALLY_ABNORMAL, NO_UNITS, PROBABILITY, finding_concept
 from .exam import DicomExam
 from .frames import algorithm_sequence, frame_geometry
@@ -42,7 +42,7 @@ def _parametric(exam: DicomExam, reading: Reading) -> Dataset:
     """Floats without compression: dcmqi, and with it Slicer, reads neither 16 bits nor packed ones."""
     mapping = RealWorldValueMapping(
         lut_label="PROBABILITY",
-        lut_explanation="Probability of intracranial hemorrhage",
+        lut_explanation=heat_meaning(reading)[:64],
         unit=NO_UNITS,
         value_range=(0.0, 1.0),
         slope=1.0,
@@ -51,7 +51,7 @@ def _parametric(exam: DicomExam, reading: Reading) -> Dataset:
     )
     made = ParametricMap(
         source_images=exam.slices,
-        pixel_array=_shares(reading),
+        pixel_array=_shares(reading.heatmap_kji),
         contains_recognizable_visual_features=False,
         real_world_value_mappings=[mapping],
         voi_lut_transformations=[VOILUTTransformation(window_center=0.5, window_width=1.0)],
@@ -84,22 +84,15 @@ def _put_in_ascending_order(made: Dataset, grid: SliceGrid) -> None:
 
 
 def _fractional(exam: DicomExam, reading: Reading) -> Dataset:
-    segment = SegmentDescription(
-        segment_number=1,
-        segment_label=f"{FINDING_CODES[ANY].name}, probability",
-        segmented_property_category=MORPHOLOGICALLY_ABNORMAL,
-        segmented_property_type=finding_concept(ANY),
-        algorithm_type=SegmentAlgorithmTypeValues.AUTOMATIC,
-        algorithm_identification=algorithm_sequence(reading),
-        anatomic_regions=[BRAIN],
-    )
+    # Findings on MRI have a map each, which may overlap; of CT there is one of any hemorrhage.
+    maps = reading.heatmaps_kji or {ANY: reading.heatmap_kji}
     return Segmentation(
         source_images=exam.slices,
-        pixel_array=_shares(reading)[..., None],
+        pixel_array=np.stack([_shares(heat) for heat in maps.values()], axis=-1),
         segmentation_type=SegmentationTypeValues.FRACTIONAL,
         fractional_type=SegmentationFractionalTypeValues.PROBABILITY,
         max_fractional_value=_FULL,
-        segment_descriptions=[segment],
+        segment_descriptions=[_segment(reading, number, code) for number, code in enumerate(maps, start=1)],
         omit_empty_frames=False,
         transfer_syntax_uid=RLELossless,
         content_label="HEATMAP",
@@ -109,11 +102,24 @@ def _fractional(exam: DicomExam, reading: Reading) -> Dataset:
     )
 
 
-def _shares(reading: Reading) -> np.ndarray:
+def _segment(reading: Reading, number: int, code: str) -> SegmentDescription:
+    return SegmentDescription(
+        segment_number=number,
+        segment_label=f"{FINDING_CODES[code].name}, probability",
+        segmented_property_category=MORPHOLOGICALLY_ABNORMAL,
+        segmented_property_type=finding_concept(code),
+        algorithm_type=SegmentAlgorithmTypeValues.AUTOMATIC,
+        algorithm_identification=algorithm_sequence(reading),
+        anatomic_regions=[BRAIN],
+    )
+
+
+def _shares(heatmap_kji: np.ndarray) -> np.ndarray:
     """(K, J, I) float32 0-1 in steps of one percent, as in heatmap.nrrd."""
-    return percent(reading.heatmap_kji).astype(np.float32) / _FULL
+    return percent(heatmap_kji).astype(np.float32) / _FULL
 
 
 def _description(reading: Reading) -> str:
     """64 characters at most (LO)."""
-    return f"Probability of hemorrhage; {reading.heatmap_source or reading.system}"[:64]
+    shown = "findings" if reading.heatmaps_kji else "hemorrhage"
+    return f"Probability of {shown}; {reading.heatmap_source or reading.system}"[:64]

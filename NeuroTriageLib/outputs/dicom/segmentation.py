@@ -25,7 +25,7 @@ _FORMS = {
 
 
 def tracking_uid(exam: DicomExam, code: str) -> str:
-    """The UID under which segmentation and structured report speak of the same hemorrhage."""
+    """The UID under which segmentation and structured report speak of the same finding."""
     return exam.uid("tracking", code)
 
 
@@ -49,8 +49,8 @@ def segmentation(exam: DicomExam, form: MaskForm = "binary") -> Dataset | None:
             segmentation_type=kind,
             segment_descriptions=[_segment(exam, reading, n, mask) for n, mask in enumerate(exam.masks, start=1)],
             omit_empty_frames=is_evenly_spaced(exam.result.grid),
-            content_label="HEMORRHAGE",
-            content_description="Masks of intracranial hemorrhage. Research software",
+            content_label="FINDINGS" if exam.result.contrast else "HEMORRHAGE",
+            content_description=f"Masks of {exam.subject}. Research software",
             transfer_syntax_uid=transfer_syntax,
             **frame_geometry(exam.result.grid),
             **exam.series("segmentation", variant=form),

@@ -29,7 +29,7 @@ def structured_report(exam: DicomExam, segments: Dataset | None) -> Dataset:
     shown = {finding.key_slice for finding in exam.result.findings if finding.key_slice is not None}
     content = MeasurementReport(
         observation_context=ObservationContext(observer_device_context=_observer(exam)),
-        procedure_reported=concepts.CT_OF_HEAD,
+        procedure_reported=concepts.PROCEDURES[exam.modality],
         imaging_measurements=measurement_groups(exam, segments),
         title=codes.DCM.ImagingMeasurementReport,
         referenced_images=[exam.slices[k] for k in sorted(shown)] or exam.slices[:1],

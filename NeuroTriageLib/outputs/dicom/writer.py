@@ -12,6 +12,7 @@ from pydicom.dataset import Dataset
 
 from ...core.dicom_source import DicomSource
 from ...core.findings import ExamResult
+from ..result_files import file_name
 from .encapsulated_pdf import encapsulated_pdf
 from .exam import DicomExam
 from .heatmap import HeatmapForm, heatmap
@@ -44,7 +45,8 @@ def write_dicom(
     """Write every object of a result into a folder that is there.
 
     Structured report and document are always written, also when the exam could not be looked at; masks, heatmap and
-    key images where there are any. The file names are those of folder.DICOM_FILES.
+    key images where there are any. The file names are those of folder.DICOM_FILES; of an MRI's series they hold the
+    contrast.
 
     Args:
         result: what is written.
@@ -58,7 +60,7 @@ def write_dicom(
     with warnings.catch_warnings():  # names with one component, UIDs with leading zeros: real exams have them
         warnings.simplefilter("ignore")
         for name, dataset in _objects(exam, forms or DicomForms()):
-            dataset.save_as(folder / name, enforce_file_format=True)
+            dataset.save_as(folder / file_name(name, result.contrast), enforce_file_format=True)
 
 
 def _objects(exam: DicomExam, forms: DicomForms) -> Iterator[tuple[str, Dataset]]:

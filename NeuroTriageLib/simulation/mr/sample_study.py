@@ -19,9 +19,9 @@ from .settings import BrainMrSettings
 from .study import SimulatedSeries, SimulatedStudy, simulate_brain_mr
 from .study_folders import write_study
 
-SAMPLE_SEED = 3
+SAMPLE_SEED = 16
 SAMPLE_ROLES = ("FLAIR", "ADC", "TRACE", "T2star", "T1", "T1_sagittal", "T1_post", "T2")
-MATRIX = 192  # 1.2 mm in plane: eight series of 256 x 256 would not fit into the sample's 5 MB (ours)
+MATRIX = 224  # 1.0 mm in plane; eight series of 256 x 256 come too near to the 5 MB of a sample (ours)
 SLICES_MM = 5.0
 AIR_SHARE = (
     0.06  # of the 99th percentile; what is darker is written as nothing, as scanners do that mask the background
@@ -41,7 +41,8 @@ SAMPLE_SETTINGS = BrainMrSettings(
     profiles=(
         dataclasses.replace(
             SIEMENS_LIKE, ways=_plain_ways(), fields_tesla=(1.5,), swi=0.0, sagittal_post=1.0, units=(250.0, 260.0),
-            bias=(0.03, 0.15), ghost=(0.0, 0.005), coverage_below_mm=(8.0, 9.0), coverage_above_mm=(4.0, 5.0),
+            bias=(0.03, 0.15), ghost=(0.0, 0.005), masks_background=1.0, field_of_view_mm=(228.0, 232.0),
+            coverage_below_mm=(8.0, 9.0), coverage_above_mm=(4.0, 5.0),
         ),
     ),
     roles=SAMPLE_ROLES,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydicom.sr.codedict import codes
 
-from NeuroTriageLib.core.codes import ANY, CT_HEMORRHAGE_CODES, FINDING_CODES, MR_CODES
+from NeuroTriageLib.core.codes import ANY, CT_HEMORRHAGE_CODES, FINDING_CODES, MR_CODES, OWN_SCHEME
 from NeuroTriageLib.core.opinions import SDH_OR_EDH
 
 # SNOMED CT concepts and their meaning, from public sources and not from our table; the one of IVH is still unconfirmed.
@@ -17,10 +17,9 @@ SNOMED = {
     "EDH": "82999001",  # Epidural intracranial hemorrhage (disorder)
     "SDH+EDH": "1386000",  # no concept for the two together: the broader one of "any"
     "SAH": "21454007",  # Subarachnoid intracranial hemorrhage (disorder)
-    "abnormal": "81308009",  # Disorder of brain (disorder): no narrower concept is confirmed
+    "abnormal": "301766008",  # Lesion of brain (finding)
     "acute_infarct": "432504007",  # Cerebral infarction (disorder)
     "acute_hemorrhage": "1386000",  # Intracranial hemorrhage (disorder)
-    "mass_effect": "81308009",  # Disorder of brain (disorder): no narrower concept is confirmed
 }
 
 
@@ -28,14 +27,20 @@ def test_every_type_and_any_has_an_entry():
     assert set(FINDING_CODES) == {ANY, *CT_HEMORRHAGE_CODES, SDH_OR_EDH, *MR_CODES}
 
 
-@pytest.mark.parametrize("code", FINDING_CODES)
+def test_what_has_no_snomed_concept_has_one_of_our_own_scheme():
+    assert set(FINDING_CODES) - SNOMED.keys() == {"mass_effect"}
+    assert FINDING_CODES["mass_effect"].scheme == OWN_SCHEME and OWN_SCHEME.startswith("99")
+
+
+@pytest.mark.parametrize("code", SNOMED)
 def test_the_snomed_code_is_the_concepts_own(code):
-    assert FINDING_CODES[code].snomed_type[0] == SNOMED[code]
+    assert FINDING_CODES[code].scheme == "SCT"
+    assert FINDING_CODES[code].concept[0] == SNOMED[code]
 
 
-@pytest.mark.parametrize("code", FINDING_CODES)
+@pytest.mark.parametrize("code", SNOMED)
 def test_the_snomed_code_has_a_right_check_digit(code):
-    value = FINDING_CODES[code].snomed_type[0]
+    value = FINDING_CODES[code].concept[0]
     assert verhoeff(value) == 0
     assert verhoeff(value[:-1] + str((int(value[-1]) + 1) % 10)) != 0
 
@@ -56,7 +61,7 @@ def verhoeff(digits: str) -> int:
 
 def test_pydicoms_dictionary_knows_the_combined_finding():
     assert codes.SCT.IntracranialHemorrhage.value == SNOMED[ANY]
-    assert codes.SCT.IntracranialHemorrhage.meaning.startswith(FINDING_CODES[ANY].snomed_type[1])
+    assert codes.SCT.IntracranialHemorrhage.meaning.startswith(FINDING_CODES[ANY].concept[1])
 
 
 @pytest.mark.parametrize("code", FINDING_CODES)
@@ -67,7 +72,7 @@ def test_slicers_terminology_entry_has_its_seven_parts(code):
     assert parts[4] == "Anatomic codes - DICOM master list"
     category, kind, kind_modifier, region, region_modifier = (parts[n].split("^") for n in (1, 2, 3, 5, 6))
     assert category == ["SCT", "49755003", "Morphologically Altered Structure"]
-    assert kind[:2] == ["SCT", SNOMED[code]]
+    assert kind[:2] == [FINDING_CODES[code].scheme, SNOMED.get(code, "MASS-EFFECT")]
     assert region == ["SCT", "12738006", "Brain"]
     assert kind_modifier == region_modifier == ["", "", ""]
 

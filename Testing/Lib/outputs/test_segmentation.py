@@ -58,7 +58,7 @@ def test_segments_have_names_colours_values_and_terminology(tmp_path):
         assert (segment["ID"], segment["Name"], segment["LabelValue"]) == (code, entry.name, value)
         assert [float(part) for part in segment["Color"].split()] == pytest.approx(entry.color_rgb)
         assert segment["Extent"] == "0 55 0 47 0 11"
-        assert f"~SCT^{entry.snomed_type[0]}^" in segment["Tags"]
+        assert f"~SCT^{entry.concept[0]}^" in segment["Tags"]
     assert "Segment2_ID" not in header
     assert header["Segmentation_MasterRepresentation"] == "Binary labelmap"
 

@@ -70,7 +70,7 @@ def test_segments_say_what_they_are_and_who_drew_them(written):
     model = exam.readings[0].model
     for segment, code in zip(segmentation.SegmentSequence, IPH_AND_SDH, strict=True):
         kind = segment.SegmentedPropertyTypeCodeSequence[0]
-        assert (kind.CodeValue, kind.CodingSchemeDesignator) == (FINDING_CODES[code].snomed_type[0], "SCT")
+        assert (kind.CodeValue, kind.CodingSchemeDesignator) == (FINDING_CODES[code].concept[0], "SCT")
         assert segment.SegmentLabel == FINDING_CODES[code].name
         assert segment.SegmentAlgorithmType == "AUTOMATIC"
         algorithm = segment.SegmentationAlgorithmIdentificationSequence[0]
@@ -125,7 +125,7 @@ def test_undetermined_type_is_one_segment_that_claims_no_type(tmp_path):
     exam = build_exam(ExamSettings(blood=IPH, found=frozenset({"any"})))
     segmentation = objects(exam, tmp_path)["segmentation.dcm"]
     (segment,) = segmentation.SegmentSequence
-    assert segment.SegmentedPropertyTypeCodeSequence[0].CodeValue == FINDING_CODES["any"].snomed_type[0]
+    assert segment.SegmentedPropertyTypeCodeSequence[0].CodeValue == FINDING_CODES["any"].concept[0]
     assert "undetermined" in segment.SegmentLabel
 
 

@@ -56,7 +56,7 @@ def test_every_finding_has_its_presence_probability_and_threshold(found):
     answer = groups(made["structured_report.dcm"])
     assert len(answer) == len(exam.findings)
     for finding in exam.findings:
-        group = answer[FINDING_CODES[finding.code].snomed_type[0]]
+        group = answer[FINDING_CODES[finding.code].concept[0]]
         assert value(content(group, "121052")[0]) == ("121053" if finding.present else "121054")
         assert value(content(group, "122157")[0]) == pytest.approx(finding.probability)
         assert value(content(group, "122411")[0]) == pytest.approx(finding.threshold)
@@ -66,7 +66,7 @@ def test_volumes_are_told_with_their_methods(found):
     exam, made = found
     answer = groups(made["structured_report.dcm"])
     for code in IPH_AND_SDH:
-        group = answer[FINDING_CODES[code].snomed_type[0]]
+        group = answer[FINDING_CODES[code].concept[0]]
         by_method = {value(content(item, "370129005")[0]): item for item in content(group, "118565006")}
         assert set(by_method) == {"VOXELS", "ABC2"}
         told = next(finding.volume_ml for finding in exam.findings if finding.code == code)
@@ -82,7 +82,7 @@ def test_groups_refer_to_their_segment_and_its_slices(found):
     exam, made = found
     segmentation = made["segmentation.dcm"]
     for number, code in enumerate(IPH_AND_SDH, start=1):
-        group = groups(made["structured_report.dcm"])[FINDING_CODES[code].snomed_type[0]]
+        group = groups(made["structured_report.dcm"])[FINDING_CODES[code].concept[0]]
         reference = content(group, "121191")[0].ReferencedSOPSequence[0]
         assert reference.ReferencedSOPInstanceUID == segmentation.SOPInstanceUID
         assert reference.ReferencedSegmentNumber == number
@@ -154,7 +154,7 @@ def test_a_consensus_brings_each_systems_opinion_with_its_own_weights(tmp_path):
     assert value(content(any_of_ye, "122157")[0]) == pytest.approx(0.91)
     assert value(content(any_of_ye, "111001")[0]) == "ye2019-test"
     assert not content(any_of_ye, "118565006")  # it draws no masks
-    subdural = groups(report)[FINDING_CODES["SDH"].snomed_type[0]]
+    subdural = groups(report)[FINDING_CODES["SDH"].concept[0]]
     assert value(content(subdural, "AGREEMENT")[0]) == "SPLIT"
     assert value(content(subdural, "DOUBT")[0]) == pytest.approx(0.31)
     assert "unlike those that the models learned from" in texts(report)
@@ -166,4 +166,4 @@ def test_the_answer_in_words_and_the_notice_are_there(found):
     assert "Intracranial hemorrhage found." in words
     assert "Research software, not for diagnosis." in words
     assert all(flag.message in words for flag in exam.quality)
-    assert groups(made["structured_report.dcm"])[FINDING_CODES[ANY].snomed_type[0]]
+    assert groups(made["structured_report.dcm"])[FINDING_CODES[ANY].concept[0]]

@@ -1,7 +1,6 @@
 """A small phantom head and its exams, made once for all tests of the simulator."""
 
 import pytest
-import torch
 
 from NeuroTriageLib.simulation.head_ct import simulate_head_ct
 from NeuroTriageLib.simulation.phantom import phantom_anatomy
@@ -22,12 +21,3 @@ def simulate(anatomy):
         return simulate_head_ct(anatomy, seed, HeadCtSettings(**(SMALL | changes)))
 
     return make
-
-
-@pytest.fixture(autouse=True, scope="session")
-def one_thread():
-    """Small tensors: threads only wait for each other when other programs run."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..core.codes import FINDING_CODES
 from ..core.findings import ExamResult, Reading, SeriesHeatmap
+from .key_slices import lower_first
 from .nrrd_writer import write_nrrd
 from .shown_masks import shown_reading
 
@@ -53,6 +54,13 @@ def heat_meaning(reading: Reading, code: str = "") -> str:
         return "Probability of intracranial hemorrhage"
     shown = [code] if code else [name for name in reading.codes if reading.is_present(name)] or list(reading.codes)
     return f"Probability of {', '.join(FINDING_CODES[name].name.lower() for name in shown)}"
+
+
+def heat_words(reading: Reading | None) -> str:
+    """What the heat colours of a picture show, within a sentence."""
+    if reading is None or not reading.heatmaps_kji:
+        return "probability of hemorrhage"
+    return lower_first(heat_meaning(reading))
 
 
 def percent(heatmap: np.ndarray) -> np.ndarray:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from .heatmap import heat_words
 from .key_slices import KeySlice
-from .pictures import HEAT_FROM_PERCENT, WINDOW_LEVEL_HU, WINDOW_WIDTH_HU, PictureMaker, heat_palette
+from .pictures import HEAT_FROM_PERCENT, PictureMaker, heat_palette
 from .report import LINE_COLORS, millilitres
 
 # Pixels, ours: two panels of this height side by side, bands of text above and below.
@@ -126,8 +127,8 @@ def _legend(maker: PictureMaker, key: KeySlice) -> list[tuple[tuple[int, int, in
     ]
     if key.note:
         lines.append((None, key.note))
-    heat = f"Right: probability of hemorrhage, coloured from {HEAT_FROM_PERCENT} %."
-    lines.append((None, f"{heat} Window {WINDOW_WIDTH_HU:g}, level {WINDOW_LEVEL_HU:g} HU."))
+    lines.append((None, f"Right: {heat_words(maker.reading)}, coloured from {HEAT_FROM_PERCENT} %."))
+    lines.append((None, maker.window.words))
     return lines
 
 

@@ -18,7 +18,7 @@ from ..core.errors import output_error
 from ..core.findings import ExamResult, Finding, Reading, Region
 from ..core.mr_images import CONTRAST_NAMES
 from ..core.opinions import source_code
-from .heatmap import heat_meaning
+from .heatmap import heat_words
 from .key_slices import finding_names, key_slices, lower_first
 from .pictures import HEAT_STOPS_RGB, Picture, PictureMaker, css_color
 from .shown_masks import shown_reading
@@ -148,16 +148,9 @@ def _picture_context(result: ExamResult, reading: Reading | None) -> dict[str, A
         "view_box": maker.view_box_mm,
         "letters": maker.plane.letters,
         "line_colors": LINE_COLORS,
-        "heat_words": _heat_words(reading),
+        "heat_words": heat_words(reading),
         "window_words": maker.window.words,
     }
-
-
-def _heat_words(reading: Reading | None) -> str:
-    """What the heat colours show, within a sentence."""
-    if reading is None or not reading.heatmaps_kji:
-        return "probability of hemorrhage"
-    return lower_first(heat_meaning(reading))
 
 
 def headline(result: ExamResult) -> Headline:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
 import SimpleITK
 
 from NeuroTriageLib import catalog, cli
+from NeuroTriageLib.core.codes import FINDING_CODES
+from NeuroTriageLib.core.resources import sample_data_folder
 from NeuroTriageLib.io.model_packs import read_manifest
 from NeuroTriageLib.outputs.findings_json import findings_schema
 from NeuroTriageLib.outputs.folder import write_outputs
@@ -17,8 +21,10 @@ from NeuroTriageLib.pipeline import Choices, Readers, triage_input
 from Testing.Lib import tiny_nael2021, tiny_packs
 from Testing.Lib.ct_series import write_series
 from Testing.Lib.mr_phantom import SHAPE, grid, head
+from Testing.Lib.outputs.dicom.made_objects import HAS_DCIODVFY, errors_of, volume_ml
 
 ALWAYS = dict.fromkeys(tiny_nael2021.CONFIG.codes, 0.0)
+LOW = dict.fromkeys(tiny_nael2021.CONFIG.pixel_threshold, 0.01)  # random weights draw something above it
 IN_UNIT = {"ADC": 1e3}  # files hold ADC in 1e-6 mm2/s
 
 
@@ -39,7 +45,8 @@ def write_study(folder: Path, contrasts: tuple[str, ...] = ("FLAIR", "ADC", "TRA
 
 @pytest.fixture(scope="module")
 def pack(tmp_path_factory) -> Path:
-    return tiny_nael2021.save(tmp_path_factory.mktemp("packs") / "tiny", operating_points=ALWAYS)
+    config = dataclasses.replace(tiny_nael2021.CONFIG, pixel_threshold=LOW)
+    return tiny_nael2021.save(tmp_path_factory.mktemp("packs") / "tiny", config, operating_points=ALWAYS)
 
 
 @pytest.fixture(scope="module")
@@ -163,6 +170,62 @@ def test_movement_between_series_is_flagged_and_a_head_elsewhere_is_not_used(sys
     assert [flag.code for flag in results[0].quality] == ["contrast_unusable"]
     status = {finding.code: finding.status for result in results for finding in result.findings}
     assert status["acute_infarct"] == "could_not_look" and status["mass_effect"] == "found"
+
+
+def test_a_threshold_of_the_user_decides_and_is_told(study, pack, tmp_path, capsys):
+    command = (study, "-o", tmp_path / "out", "--model", pack, "--threshold", "acute_infarct=1")
+    assert run(*command, "--threshold", "mass_effect=0") == 0
+    document = json.loads((tmp_path / "out" / "findings.json").read_text("utf-8"))
+    trace = document["further_series"][0]
+    assert [(row["status"], row["threshold"]) for row in trace["findings"]] == [("not_found", 1.0)]
+    assert [flag["code"] for flag in trace["quality"]] == ["threshold_moved"]
+    assert "threshold of acute infarct to 1" in capsys.readouterr().out
+    for wrong in ("infarct=0.2", "acute_infarct", "acute_infarct=2", "IPH=0.5"):
+        assert run(study, "-o", tmp_path / "no", "--model", pack, "--threshold", wrong) == 2
+    assert not (tmp_path / "no").exists()
+
+
+def test_the_abnormalitys_heatmap_is_written_on_the_voxels_of_every_contrast(system, tmp_path):
+    folder = write_study(tmp_path / "study")
+    finer = write_nifti(tmp_path / "else", "T1.nii.gz", head("T1", (44, 56, 48)))
+    finer.replace(folder / "T1.nii.gz")
+    write_outputs(triage_input(folder, Readers(None, lambda: system)), tmp_path / "out")
+    document = json.loads((tmp_path / "out" / "findings.json").read_text("utf-8"))
+    assert document["files"]["heatmap abnormal on T1"] == "heatmap_T1_abnormal.nrrd"
+    for name, shape in {"T1": (44, 56, 48), "ADC": SHAPE, "FLAIR": SHAPE, "TRACE": SHAPE}.items():
+        image = SimpleITK.ReadImage(str(tmp_path / "out" / f"heatmap_{name}_abnormal.nrrd"))
+        assert image.GetSize() == shape[::-1]
+
+
+def test_dicom_results_of_an_mri_lie_on_its_series_and_agree_with_findings_json(pack, tmp_path):
+    sample = sample_data_folder() / "BrainMrSample"
+    out = tmp_path / "out"
+    assert run(sample, "-o", out, "--model", pack, "--dicom", "--contrasts", "FLAIR,ADC,TRACE") == 0
+    document = json.loads((out / "findings.json").read_text("utf-8"))
+    made = {path.name: pydicom.dcmread(path) for path in out.glob("*.dcm")}
+    assert len({item.SOPInstanceUID for item in made.values()}) == len(made)
+    assert len({item.SeriesNumber for item in made.values()}) == len({item.SeriesInstanceUID for item in made.values()})
+    for part in (document, *document["further_series"]):
+        report = made[f"structured_report_{part['contrast']}.dcm"]
+        assert report.StudyInstanceUID == part["input"]["study_instance_uid"]
+        evidence = report.CurrentRequestedProcedureEvidenceSequence[0].ReferencedSeriesSequence
+        assert part["input"]["series_instance_uid"] in {item.SeriesInstanceUID for item in evidence}
+        heat = made[f"heatmap_{part['contrast']}.dcm"]
+        types = [item.SegmentedPropertyTypeCodeSequence[0].CodeValue for item in heat.SegmentSequence]
+        assert {FINDING_CODES[row["code"]].concept[0] for row in part["findings"]} <= set(types)
+        told = {row["code"]: row["volume_ml"] for row in part["findings"] if row["volume_ml"]}
+        masks = made.get(f"segmentation_{part['contrast']}.dcm")
+        labels = [] if masks is None else [item.SegmentLabel for item in masks.SegmentSequence]
+        assert labels == [FINDING_CODES[code].name for code in told]
+        for number, ml in enumerate(told.values(), start=1):
+            assert volume_ml(masks, number) == pytest.approx(ml, rel=1e-3)
+    if HAS_DCIODVFY:
+        assert [line for path in out.glob("*.dcm") for line in errors_of(path)] == []
+
+
+def test_dicom_results_need_a_dicom_source(study, pack, tmp_path, capsys):
+    assert run(study, "-o", tmp_path / "out", "--model", pack, "--dicom") == 2
+    assert "does not say which patient" in capsys.readouterr().err and not (tmp_path / "out").exists()
 
 
 def test_the_catalog_knows_what_reads_mri(pack):

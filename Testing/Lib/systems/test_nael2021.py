@@ -10,13 +10,16 @@ import torch
 
 from NeuroTriageLib.core.errors import ModelError
 from NeuroTriageLib.core.geometry import SliceGrid
-from NeuroTriageLib.core.mr_images import MrImage
+from NeuroTriageLib.core.mr_images import CONTRASTS, MrImage
 from NeuroTriageLib.core.study_reading import StudyReading
 from NeuroTriageLib.core.volume import Volume
 from NeuroTriageLib.inference.device import choose_device
 from NeuroTriageLib.inference.nael2021_predictor import NetworkAnswer
 from NeuroTriageLib.io.model_packs import load_model_pack
-from NeuroTriageLib.preprocessing.mr_views import axial_grid
+from NeuroTriageLib.preprocessing.mr_grid import resample
+from NeuroTriageLib.preprocessing.mr_views import NetworkInput, axial_grid, make_view, network_input, scale_image
+from NeuroTriageLib.review.labels import finding_codes, segment_codes
+from NeuroTriageLib.review.thresholds import label_at
 from NeuroTriageLib.systems.nael2021 import Nael2021System
 from Testing.Lib import tiny_nael2021
 from Testing.Lib.tiny_nael2021 import CONFIG, study
@@ -116,12 +119,6 @@ def test_flipped_stacks_of_the_same_head_give_the_same_findings(system):
     assert np.abs(heat - one.readings["FLAIR"].heatmap_kji.astype(float)).max() < 0.02
 
 
-def test_what_an_optional_contrast_adds_leaves_findings_that_do_not_read_it_alone(system):
-    base, more = (probabilities(system.read_study(study(there))) for there in (REQUIRED, (*REQUIRED, "SWI")))
-    assert base["acute_infarct"] == more["acute_infarct"] and base["mass_effect"] == more["mass_effect"]
-    assert base["acute_hemorrhage"] != more["acute_hemorrhage"]
-
-
 def test_a_place_that_the_localization_marks_is_marked_on_the_oblique_series_at_the_same_place(system, monkeypatch):
     images = study(REQUIRED)
     plain = images["FLAIR"].volume.grid
@@ -144,6 +141,108 @@ def test_a_place_that_the_localization_marks_is_marked_on_the_oblique_series_at_
     value = answer.codes.index("acute_hemorrhage") + 1
     k, j, i = (axis.mean() for axis in np.nonzero(answer.label_kji == value))
     assert np.linalg.norm(oblique.voxel_to_lps(np.array([i, j, k])) - wanted) < 5.0
+
+
+def everywhere(code: str, seen: NetworkInput) -> NetworkAnswer:
+    """A network that draws its finding on every voxel."""
+    maps = 3 if code == "abnormal" else 1
+    return NetworkAnswer(
+        0.9, np.full((maps, *CONFIG.shape_dhw), 0.9, np.float32), np.ones(CONFIG.shape_dhw, np.float32)
+    )
+
+
+def test_nothing_is_found_outside_the_head_whatever_the_network_draws(system, monkeypatch):
+    monkeypatch.setattr(system._predictor, "predict", everywhere)
+    images = study(REQUIRED)
+    answer = system.read_study(images)
+    k, j, i = (np.linspace(-1, 1, n) for n in images["FLAIR"].volume.grid.shape_kji)
+    radius2 = k[:, None, None] ** 2 + j[:, None] ** 2 + i**2
+    for reading in answer.readings.values():
+        assert reading.label_kji.any() and not reading.label_kji[radius2 > 1.4**2].any()
+        for heat in reading.heatmaps_kji.values():
+            assert heat[radius2 < 0.7**2].min() > 0.8 and heat[radius2 > 1.4**2].max() == 0
+
+
+def test_the_abnormalitys_heatmap_comes_on_every_contrast_that_was_looked_at(system, monkeypatch):
+    spot = np.array([8, 18, 14])
+
+    def predict(code, seen):
+        answer = everywhere(code, seen)
+        heat = np.zeros(CONFIG.shape_dhw, np.float32)
+        heat[tuple(slice(n - 1, n + 2) for n in spot)] = 1.0
+        return dataclasses.replace(answer, heat_dhw=heat)
+
+    monkeypatch.setattr(system._predictor, "predict", predict)
+    images = study()
+    answer = system.read_study(images)
+    maps = answer.heatmaps_kji | {name: reading.heatmaps_kji["abnormal"] for name, reading in answer.readings.items()}
+    assert set(maps) == set(images) and not set(answer.heatmaps_kji) & set(answer.readings)
+    wanted = axial_grid(images["ADC"].volume.grid, CONFIG).voxel_to_lps(spot[::-1].astype(float))
+    for name, heat in maps.items():
+        grid = images[name].volume.grid
+        k, j, i = (np.average(axis, weights=heat.astype(float)) for axis in np.indices(heat.shape))
+        assert np.linalg.norm(grid.voxel_to_lps(np.array([i, j, k])) - wanted) < 5.0
+    assert system.read_study(study(("FLAIR", "T1"))).heatmaps_kji == {}  # nobody looked for an abnormality
+
+
+def test_every_subset_of_the_optional_contrasts_is_answered_and_read(system):
+    images = study()
+    scaled = {name: scale_image(image, CONFIG.scaling) for name, image in images.items()}
+    views = {reference: make_view(scaled, reference, CONFIG) for reference in ("ADC", "FLAIR")}
+    for network in CONFIG.networks:
+        view, scores = views[network.reference], set()
+        for number in range(2 ** len(network.optional)):
+            there = {*network.required, *(c for n, c in enumerate(network.optional) if number >> n & 1)}
+            some = dataclasses.replace(
+                view,
+                axial={name: array for name, array in view.axial.items() if name in there},
+                sagittal={name: array for name, array in view.sagittal.items() if name in there},
+            )
+            answer = system._predictor.predict(network.code, network_input(some, network, CONFIG))
+            assert 0.0 < answer.score < 1.0 and np.isfinite(answer.maps_mdhw).all()
+            scores.add(answer.score)
+        assert len(scores) == 2 ** len(network.optional)  # each contrast has its say
+
+
+@pytest.mark.parametrize("missing", [name for name in CONTRASTS if name not in REQUIRED])
+def test_a_missing_contrast_changes_no_answer_of_a_network_that_does_not_read_it(system, missing):
+    whole, less = (probabilities(system.read_study(study(c))) for c in (CONTRASTS, tuple(set(CONTRASTS) - {missing})))
+    readers = {network.code for network in CONFIG.networks if missing in network.optional}
+    assert readers and {code for code in whole if whole[code] != less[code]} == readers
+
+
+def test_a_contrast_on_a_grid_of_its_own_gives_the_same_findings(system):
+    """TRACE and T1 in finer slices that are turned by 10 degrees: the same head, other voxels."""
+    images = study((*REQUIRED, "T1"))
+    plain = images["TRACE"].volume.grid
+    c, s = np.cos(np.radians(10)), np.sin(np.radians(10))
+    affine = plain.affine_ijk_to_lps.copy()
+    center = plain.voxel_to_lps((np.array(plain.shape_kji[::-1]) - 1) / 2)
+    affine[:3, :3] = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1.0]]) @ affine[:3, :3] * (0.5, 0.5, 1.0)
+    shape = (plain.shape_kji[0], 2 * plain.shape_kji[1], 2 * plain.shape_kji[2])
+    affine[:3, 3] = center - affine[:3, :3] @ ((np.array(shape[::-1]) - 1) / 2)
+    turned = SliceGrid.from_affine(shape, affine)
+    other = dict(images)
+    for name in ("TRACE", "T1"):
+        array = resample(images[name].volume.array_kji, plain, turned).array_kji
+        other[name] = dataclasses.replace(images[name], volume=Volume(array, turned, "MR"))
+    expected, found = (system.read_study(each) for each in (images, other))
+    assert probabilities(found) == pytest.approx(probabilities(expected), abs=0.02)
+    assert found.readings["TRACE"].heatmap_kji.shape == shape
+
+
+def test_a_moved_threshold_gives_the_mask_that_the_system_would_have_drawn(tmp_path):
+    config = dataclasses.replace(CONFIG, pixel_threshold=dict.fromkeys(CONFIG.pixel_threshold, 0.01))
+    drawn, empty = (
+        load(tmp_path / str(n), config=config, operating_points=points).read_study(study(REQUIRED)).readings["FLAIR"]
+        for n, points in enumerate((FOUND, NOT_FOUND))
+    )
+    assert label_at(drawn).any() and not label_at(empty).any()
+    assert np.array_equal(label_at(empty, FOUND), label_at(drawn))
+    assert not label_at(drawn, NOT_FOUND).any()
+    only = label_at(empty, {"mass_effect": 0.0})
+    assert segment_codes(only) == finding_codes(only) == ("mass_effect",)
+    assert label_at(empty, FOUND, pixel_threshold=0.02).sum() < label_at(empty, FOUND).sum()
 
 
 def test_only_findings_above_their_threshold_have_a_mask(tmp_path):

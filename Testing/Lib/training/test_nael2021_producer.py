@@ -13,7 +13,6 @@ from NeuroTriageLib.training.exam_producer import ProductionPlan
 from NeuroTriageLib.training.nael2021_bank import StudyEntry
 from Testing.Lib.tiny_nael2021 import CONFIG
 
-
 # What the assertions speak of.
 ROLES = ("FLAIR", "ADC", "TRACE", "T2star", "T1", "T2")
 

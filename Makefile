@@ -1,7 +1,8 @@
-# Two commands for a fresh Debian machine with Python 3.11 or 3.12: `make demo` and `make test`.
+# Commands for a fresh Debian machine with Python 3.11 or 3.12; `make demo` and `make test` are the first two.
 # Each makes its own environment (.venv) first, and asks Debian for the shared libraries that it misses.
 #
 #   make demo      read the sample study and write out/demo
+#   make demo-mri  the same with the sample MRI, into out/demo-mri; it needs a model pack for MRI
 #   make test      all tests but the slow ones, in minutes
 #   make test-all  the slow ones too
 #   make check     style, formatting and types
@@ -29,11 +30,15 @@ PYTEST_OPTIONS ?=
 export QT_QPA_PLATFORM := offscreen
 export VTK_DEFAULT_OPENGL_WINDOW := vtkEGLRenderWindow
 
-.PHONY: demo test test-all check bench clean
+.PHONY: demo demo-mri test test-all check bench clean
 
 demo: $(VENV)/ready-demo
 	@$(BIN)/neurotriage triage Resources/SampleData/HeadCtSample -o out/demo --force
 	@echo; ls -l out/demo
+
+demo-mri: $(VENV)/ready-demo
+	@$(BIN)/neurotriage triage Resources/SampleData/BrainMrSample -o out/demo-mri --force
+	@echo; ls -l out/demo-mri
 
 test: $(VENV)/ready-test
 	$(BIN)/python -m pytest -m "not slow" $(PYTEST_OPTIONS)

@@ -17,12 +17,18 @@ from ..io.image_files import image_format, read_image_values, series_of_image
 from ..io.inputs import read_volume
 from .adc_unit import adc_unit
 from .head_ct import matching_series
+from .mr_facts import Plane
 from .mr_roles import RoleChoice, best_for_role, choose_roles
 from .mr_series import MrSeries, identify_study
 
 _SAGITTAL_ROLES = {"T1_sagittal": "T1", "T1post_sagittal": "T1post"}
 NEEDED = ("FLAIR", "ADC", "TRACE")
 """A study without any of these is no brain MRI that a system can read (Nael 2021, table 1)."""
+
+_PLANES: dict[str, tuple[Plane, ...]] = {
+    "T1": ("axial", "sagittal"), "T1post": ("sagittal",), "T2": ("axial",), "T2star": ("axial",), "SWI": ("axial",)
+}  # fmt: skip
+"""Optional role -> planes that it is read in (Nael 2021, table 1)."""
 
 _MASK_NAME = re.compile(r"(?<![a-z])(mask|seg|label|lesion|roi)", re.IGNORECASE)
 """File names of contours, which lie beside the images of many data sets."""
@@ -67,8 +73,7 @@ class MrStudyChoice:
             read_as[id(choice.item)] += choice.reasons
             against |= {id(other): why for other, why in choice.others}
         return tuple(
-            _judgement(item, read_as.get(id(item)), against.get(id(item), "Its contrast is not read."))
-            for item in self.items
+            _judgement(item, read_as.get(id(item)), against.get(id(item)) or _unread(item)) for item in self.items
         )
 
 
@@ -103,7 +108,7 @@ def choose_mr_study(study: Study, overrides: Mapping[str, str]) -> MrStudyChoice
     for contrast in CONTRAST_NAMES:
         role = _SAGITTAL_ROLES.get(contrast, contrast)
         choice = roles[role]
-        plane = "axial"
+        plane: Plane = "axial"
         if contrast in _SAGITTAL_ROLES:
             plane = "sagittal"
             by_user = choice.by_user and role == "T1post"
@@ -113,7 +118,16 @@ def choose_mr_study(study: Study, overrides: Mapping[str, str]) -> MrStudyChoice
     return MrStudyChoice(study, items, chosen)
 
 
-def _lies(item: MrSeries, plane: str) -> bool:
+def _unread(item: MrSeries) -> str:
+    """Why a series that no other is preferred to takes no role."""
+    wanted = _PLANES.get(item.contrast, ())
+    if not wanted or any(_lies(item, plane) for plane in wanted):
+        return "Its contrast is not read."
+    plane = item.identification.plane
+    return f"{item.contrast} is read in {' or '.join(wanted)} slices or from a 3D volume; these slices are {plane}."
+
+
+def _lies(item: MrSeries, plane: Plane) -> bool:
     known = item.identification
     return known.plane == plane or known.facts.is_volumetric
 

@@ -14,10 +14,12 @@ import SimpleITK
 from NeuroTriageLib import catalog, cli
 from NeuroTriageLib.core.codes import FINDING_CODES
 from NeuroTriageLib.core.resources import sample_data_folder
+from NeuroTriageLib.io.inputs import open_input
 from NeuroTriageLib.io.model_packs import read_manifest
 from NeuroTriageLib.outputs.findings_json import findings_schema
 from NeuroTriageLib.outputs.folder import write_outputs
 from NeuroTriageLib.pipeline import Choices, Readers, triage_input
+from NeuroTriageLib.series_selection.mr_study_images import choose_mr_study
 from Testing.Lib import tiny_nael2021, tiny_packs
 from Testing.Lib.ct_series import write_series
 from Testing.Lib.mr_phantom import SHAPE, grid, head
@@ -126,6 +128,16 @@ def test_without_a_pack_the_user_is_told_what_to_do(study, tmp_path, capsys, mon
     said = capsys.readouterr().err
     assert "no model for brain MRI" in said and "neurotriage train nael2021" in said
     assert not (tmp_path / "out").exists()
+
+
+def test_an_optional_contrast_in_another_plane_says_in_which_it_would_be_read(tmp_path):
+    folder = write_study(tmp_path / "study", ("FLAIR",))
+    write_nifti(folder, "T1_post.nii.gz", head("T1"))
+    with open_input(folder) as (found,):
+        choice = choose_mr_study(found, {})
+    assert set(choice.chosen) == {"FLAIR"}
+    reasons = next(item.reasons for item in choice.judgements() if "T1_post" in item.description)
+    assert reasons[0] == "T1post is read in sagittal slices or from a 3D volume; these slices are axial."
 
 
 def test_a_role_can_be_given_to_a_file_by_its_path(system, tmp_path):

@@ -137,8 +137,9 @@ def triage_input(
                 raise
             flag = QualityFlag("mri_not_read", f"The input also holds a brain MRI, which was not read. {error.what}")
             return (replace(results[0], quality=(flag, *results[0].quality)),)
-        for series in () if on_series is None else mr.read_series:
-            on_series(series)
+        if on_series is not None:
+            for series in mr.read_series:
+                on_series(series)
         answers = triage_mr(mr, system, path=str(path), clock=StageClock(progress))
         return (*results, *(_telling(answer, choices.thresholds) for answer in answers))
 

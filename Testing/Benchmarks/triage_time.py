@@ -1,4 +1,4 @@
-"""How long a head CT takes from DICOM on disk to findings.json, and how Kuo's dense pass compares with patches.
+"""How long a head CT or brain MRI takes from DICOM to findings.json, and how Kuo's dense pass compares with patches.
 
 Prints tables and writes JSON. Every mode runs in a process of its own, so that peak memory is that mode's alone:
 cold (a new process for each exam), warm (one process, the system loaded), methods (kuo2019 alone: both ways over one
@@ -28,11 +28,11 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from NeuroTriageLib.catalog import default_system, load_system
+from NeuroTriageLib.catalog import MR_SYSTEM, default_system, load_system, modality_read
 from NeuroTriageLib.core.resources import sample_data_folder
 
 ROOT = Path(__file__).resolve().parents[2]
-SAMPLE = sample_data_folder() / "HeadCtSample"
+SAMPLES = {"CT": sample_data_folder() / "HeadCtSample", "MR": sample_data_folder() / "BrainMrSample"}
 COMPARED = "kuo2019"  # the system that can go both ways
 
 
@@ -48,15 +48,17 @@ class Run:
 def triage_once(options: argparse.Namespace, system: Any, folder: Path) -> Run:
     """From the input's headers to findings.json on disk."""
     from NeuroTriageLib.outputs.findings_json import write_findings_json
-    from NeuroTriageLib.pipeline import triage
+    from NeuroTriageLib.pipeline import Readers, triage_input
 
+    reads_mr = modality_read(options.system, options.model) == "MR"
+    readers = Readers(None, lambda: system) if reads_mr else Readers(lambda: system, None)
     start, cpu_start = time.perf_counter(), time.process_time()
-    result = triage(options.input, system)
+    results = triage_input(options.input, readers)
     written = time.perf_counter()
-    write_findings_json(result, folder / "findings.json")
+    write_findings_json(results, folder / "findings.json")
     end = time.perf_counter()
-    stages = {**result.timings_s, "findings.json": end - written}
-    members = {reading.system for reading in result.readings}  # a consensus times them inside its own stage
+    stages = {**results[0].timings_s, "findings.json": end - written}
+    members = {reading.system for reading in results[0].readings}  # a consensus times them inside its own stage
     stages["between the stages"] = end - start - sum(s for stage, s in stages.items() if stage not in members)
     return Run(end - start, time.process_time() - cpu_start, stages)
 
@@ -218,13 +220,14 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--system", default=default_system(), help="default: %(default)s")
-    parser.add_argument("--input", type=Path, default=SAMPLE, help="DICOM folder (default: the sample that ships)")
+    parser.add_argument("--input", type=Path, help="DICOM folder (default: the system's sample that ships)")
     parser.add_argument("--model", type=Path, help="model pack (default: the one that ships)")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--json", type=Path, default=Path("out/triage_time.json"))
     parser.add_argument("--mode", choices=MODES, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    options.input = options.input or SAMPLES["MR" if options.system == MR_SYSTEM else "CT"]
     if options.mode:
         print(json.dumps(MODES[options.mode](options)))
         return

@@ -130,7 +130,7 @@ class ReviewStore:
             model=model,
             model_version=number,
             threshold={} if reading is None else {code: float(at) for code, at in reading.threshold.items()},
-            pixel_threshold=voxels.threshold if voxels else None,
+            pixel_threshold=voxels.threshold if voxels and not voxels.thresholds else None,
             looked=reading is not None and reading.segments,
             volume_ml=segment_volumes_ml(label, exam.grid),
             mask_sha256=hashlib.sha256(content).hexdigest(),

@@ -40,7 +40,8 @@ def label_at(
     voxels = reading.voxel_probabilities
     moved = with_thresholds(reading, threshold or {})
     shown, own_shown = _shown(moved), _shown(reading)
-    if shown == own_shown and (pixel_threshold is None or (voxels and pixel_threshold == voxels.threshold)):
+    own = voxels is not None and not voxels.thresholds and pixel_threshold == voxels.threshold
+    if shown == own_shown and (pixel_threshold is None or own):
         return label_of_reading(moved)
     if voxels is None:
         raise ConfigError(f"{reading.system} draws no mask whose threshold could be moved.")

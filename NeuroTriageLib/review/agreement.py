@@ -10,7 +10,7 @@ import numpy as np
 from ..core.codes import ANY
 from ..core.geometry import SliceGrid
 from ..measurements.surface_distance import hd95_mm
-from .labels import SEGMENT_CODES, finding_mask
+from .labels import TYPE_CODES, finding_mask
 from .store import ReviewStore
 from .versions import Version, differences
 
@@ -107,7 +107,7 @@ def reader_agreement(store: ReviewStore, reader_a: str, reader_b: str) -> Reader
             labels = store.label(case_id, a.number), store.label(case_id, b.number)
             masks = compare_labels(*labels, store.exam(case_id).grid)
             exams.append(ExamAgreement(case_id, a.number, b.number, masks))
-    codes = [code for code in (ANY, *SEGMENT_CODES[:-1]) if any(code in exam.masks for exam in exams)]
+    codes = [code for code in (ANY, *TYPE_CODES) if any(code in exam.masks for exam in exams)]
     return ReaderAgreement(tuple(exams), {code: summarise([exam.masks.get(code) for exam in exams]) for code in codes})
 
 

@@ -6,12 +6,16 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ..core.codes import ANY, CT_HEMORRHAGE_CODES, MR_CODES
+from ..core.codes import ABNORMAL, ANY, CT_HEMORRHAGE_CODES, MR_CODES, answered_codes
 from ..core.findings import Reading
 from ..core.opinions import SDH_OR_EDH
 
-SEGMENT_CODES = (*CT_HEMORRHAGE_CODES, SDH_OR_EDH, ANY, *MR_CODES)
-"""Voxel value n is SEGMENT_CODES[n - 1], 0 is nothing; "any" is hemorrhage of undetermined type."""
+SEGMENT_CODES = (*CT_HEMORRHAGE_CODES, SDH_OR_EDH, ANY, *(code for code in MR_CODES if code != ABNORMAL))
+"""Voxel value n is SEGMENT_CODES[n - 1], 0 is nothing; "any" is hemorrhage of undetermined type. Of findings on MRI
+abnormality as such is not outlined. Values never change: they stand in the files of the review store."""
+
+TYPE_CODES = tuple(code for code in SEGMENT_CODES if code != ANY)
+"""The segments that say what they are."""
 
 SEGMENT_VALUES = {code: value for value, code in enumerate(SEGMENT_CODES, start=1)}
 
@@ -23,7 +27,7 @@ def label_of_reading(reading: Reading) -> np.ndarray:
         lookup[1:] = SEGMENT_VALUES[ANY]
     else:
         for value, code in enumerate(reading.codes, start=1):
-            lookup[value] = SEGMENT_VALUES[code] if reading.is_present(code) else 0
+            lookup[value] = SEGMENT_VALUES.get(code, 0) if reading.is_present(code) else 0
     return lookup[reading.label_kji]
 
 
@@ -52,8 +56,9 @@ def segment_codes(label_kji: np.ndarray) -> tuple[str, ...]:
 
 
 def finding_codes(label_kji: np.ndarray) -> tuple[str, ...]:
-    """The findings that a label map speaks of: those that have voxels, "any" before hemorrhage types on CT."""
+    """The findings that a label map speaks of: "any" and the types that have voxels; () for an empty one.
+
+    Findings on MRI stand alone, without an "any".
+    """
     codes = segment_codes(label_kji)
-    if set(codes) <= set(MR_CODES):
-        return codes
-    return (ANY, *(code for code in codes if code != ANY)) if codes else ()
+    return answered_codes(code for code in codes if code != ANY) if codes else ()

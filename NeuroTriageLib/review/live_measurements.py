@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..core.codes import ANY
+from ..core.codes import ANY, MR_CODES
 from ..core.findings import Abc2, SizeClass
 from ..core.geometry import SliceGrid
 from ..measurements.abc2 import ABC2_CODES, measure_abc2
@@ -83,9 +83,11 @@ class LiveMeasurement:
 def segment_volumes_ml(label_kji: np.ndarray, grid: SliceGrid) -> dict[str, float]:
     """Code -> mL of "any" and of every type that has voxels, in one pass: fast enough for every stroke of a brush."""
     counts = np.stack([np.bincount(plane.ravel(), minlength=len(SEGMENT_CODES) + 1) for plane in label_kji])
-    volumes = grid.voxel_volumes_ml @ counts
-    typed = {code: float(ml) for code, ml in zip(SEGMENT_CODES[:-1], volumes[1:-1], strict=True) if ml > 0}
-    return {ANY: float(volumes[1:].sum()), **typed}
+    volumes = dict(zip(SEGMENT_CODES, (grid.voxel_volumes_ml @ counts)[1:].tolist(), strict=True))
+    typed = {code: ml for code, ml in volumes.items() if ml > 0 and code != ANY}
+    if typed and set(typed) <= set(MR_CODES):  # findings on MRI stand alone
+        return typed
+    return {ANY: sum(volumes.values()), **typed}
 
 
 def measure_label(

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..core.codes import ANY
+from ..core.codes import ANY, answered_codes
 from ..core.findings import Abc2, ExamResult, Finding, ModelIdentity, Reading
 from ..core.sign_off import Review
 from ..measurements.components import find_components
@@ -53,14 +53,15 @@ def _with_mask(reading: Reading, label_kji: np.ndarray, review: Review) -> Readi
     codes = (*reading.codes, *(code for code in drawn if code not in reading.codes))
     lookup = np.zeros(len(SEGMENT_CODES) + 1, np.uint8)
     for value, code in enumerate(codes, start=1):
-        lookup[SEGMENT_VALUES[code]] = value
+        if code in SEGMENT_VALUES:
+            lookup[SEGMENT_VALUES[code]] = value
     decided = {}
-    for code in (ANY, *codes):
+    for code in answered_codes(codes):
         present = bool(drawn) if code == ANY else code in drawn
         said = review.decisions.get(code)
         if present or said == "reject":
             decided[code] = present
-        elif reading.segments and code in reading.probability:
+        elif reading.segments and code in reading.probability and code in SEGMENT_VALUES:
             decided[code] = False
     segments = reading.segments or bool(drawn)
     return replace(reading, codes=codes, label_kji=lookup[label_kji], decided=decided, segments=segments)

@@ -16,7 +16,7 @@ from ..core.geometry import SliceGrid
 from ..core.sign_off import Decision, Difference, Review, ReviewStatus
 from ..core.volume import Volume
 from ..measurements.overlap import dice, joint_volumes_ml
-from .labels import SEGMENT_CODES, SEGMENT_VALUES
+from .labels import SEGMENT_CODES, SEGMENT_VALUES, TYPE_CODES
 
 SIGNED = ("approved", "flagged")
 """With these a reader is done with an exam; a draft goes on."""
@@ -207,7 +207,7 @@ def differences(model_kji: np.ndarray, reader_kji: np.ndarray, grid: SliceGrid) 
     """Code -> how a reader's label map differs from the model's, for "any" and each type that either holds."""
     joint = joint_volumes_ml(model_kji, reader_kji, grid, len(SEGMENT_CODES) + 1)
     result = {}
-    for code in (ANY, *SEGMENT_CODES[:-1]):
+    for code in (ANY, *TYPE_CODES):
         inside = np.zeros(len(joint), bool)
         inside[1:] = True if code == ANY else np.arange(1, len(joint)) == SEGMENT_VALUES[code]
         both, removed, added = (

@@ -14,7 +14,7 @@ from NeuroTriageLib.core.codes import FINDING_CODES
 from NeuroTriageLib.core.errors import ConfigError, InputError
 from NeuroTriageLib.core.voxel_probabilities import VoxelProbabilities
 from NeuroTriageLib.measurements.volume import mask_volume_ml
-from NeuroTriageLib.review.labels import SEGMENT_VALUES, label_of_reading
+from NeuroTriageLib.review.labels import SEGMENT_CODES, SEGMENT_VALUES, label_of_reading
 from NeuroTriageLib.review.store import ReviewStore
 from NeuroTriageLib.review.versions import ExamReference, ReaderEntry, Viewer, voxels_sha256
 from Testing.Lib.exam_builder import IPH, UNEVEN_STEPS_MM, ExamSettings, build_exam, build_unreadable_exam
@@ -285,7 +285,7 @@ def test_masks_and_bases_of_another_exam_are_refused(store):
     with pytest.raises(ConfigError, match="fit"):
         store.add_version(case, np.zeros((2, 3, 4), np.uint8), entry())
     with pytest.raises(ConfigError, match="meaning"):
-        store.add_version(case, np.full(GRID.shape_kji, 8, np.uint8), entry())
+        store.add_version(case, np.full(GRID.shape_kji, len(SEGMENT_CODES) + 1, np.uint8), entry())
     with pytest.raises(ConfigError, match="based on"):
         store.add_version(case, random_label(1), entry(based_on=1))
     with pytest.raises(InputError, match="no such case"):

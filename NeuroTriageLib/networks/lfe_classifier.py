@@ -6,7 +6,7 @@ The paper's supplement with depths and widths is not at hand: those are ours, ev
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 IN_PLANE = (1, 3, 3)
 STRIDE = (1, 2, 2)
-GROUPS = 4  # of the normalisation, which Nael 2021 does not name: studies come one or two at a time; ours
+GROUPS = 4  # of the classifier's normalisation, which Nael 2021 does not name: studies come one or two at a time; ours
 ARM_CHANNELS = (16, 32, 48, 64)  # after the combination and after each strided convolution; ours
 RARE = 0.01  # what an untrained localization says of every pixel, as few belong to a finding (Lin 2017; the value ours)
 
@@ -65,6 +65,15 @@ class LfeClassifierOutput(NamedTuple):
     peaks: Tensor
 
 
+Norm = Callable[[int], nn.Module]
+"""Channels -> normalisation."""
+
+
+def group_norm(channels: int) -> nn.Module:
+    """For whole studies, one or two at a time."""
+    return nn.GroupNorm(GROUPS, channels)
+
+
 class Layer(nn.Sequential):
     """Convolution, normalisation, ReLU, dropout."""
 
@@ -75,11 +84,12 @@ class Layer(nn.Sequential):
         kernel: tuple[int, int, int],
         dropout: float,
         stride: tuple[int, int, int] = (1, 1, 1),
+        norm: Norm = group_norm,
     ) -> None:
         padding = (kernel[0] // 2, kernel[1] // 2, kernel[2] // 2)
         super().__init__(
-            nn.Conv3d(c_in, c_out, kernel, stride, padding, bias=False),
-            nn.GroupNorm(GROUPS, c_out),
+            nn.Conv3d(c_in, c_out, kernel, stride, padding, bias=norm is nn.Identity),
+            norm(c_out),
             nn.ReLU(inplace=True),
             nn.Dropout3d(dropout),
         )
@@ -93,11 +103,12 @@ class FeatureCombination(nn.Module):
         maps: localization maps that every contrast is looked at with; 0 for none.
         c_out: channels of the common space.
         dropout: see LfeClassifierSettings.
+        norm: of each contrast's features; none where absent contrasts would count in a batch's statistics.
     """
 
-    def __init__(self, contrasts: int, maps: int, c_out: int, dropout: float) -> None:
+    def __init__(self, contrasts: int, maps: int, c_out: int, dropout: float, norm: Norm = group_norm) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(Layer(1 + maps, c_out, IN_PLANE, dropout) for _ in range(contrasts))
+        self.layers = nn.ModuleList(Layer(1 + maps, c_out, IN_PLANE, dropout, norm=norm) for _ in range(contrasts))
 
     def forward(self, volumes: Tensor, present: Tensor, maps: Tensor | None = None) -> Tensor:
         """(b, contrasts, d, h, w) and (b, contrasts) bool -> (b, c_out, d, h, w); zeros where no contrast is there.
@@ -116,20 +127,28 @@ class FeatureCombination(nn.Module):
 
 
 class Localization(nn.Module):
-    """Image to image: in-plane pooling down, up again with skips, one map of logits per finding."""
+    """Image to image: in-plane pooling down, up again with skips, one map of logits per finding.
+
+    Normalised by batches, so that a place gets the same answer in a part of a study, which it may be trained on, as in
+    the whole.
+    """
 
     def __init__(self, settings: LfeClassifierSettings) -> None:
         super().__init__()
+        batch = nn.BatchNorm3d
         c = [settings.channels(n) for n in (16, 32, 64, 96)]
         drop = settings.dropout
-        self.combination = FeatureCombination(settings.axial, 0, c[0], drop)
+        self.combination = FeatureCombination(settings.axial, 0, c[0], drop, nn.Identity)
         # Neighbouring slices, 4-5 mm apart, meet only where pixels are about as large; ours.
         kernels = (IN_PLANE, IN_PLANE, (3, 3, 3), (3, 3, 3))
         self.down = nn.ModuleList(
-            nn.Sequential(Layer(c[max(n - 1, 0)], c[n], kernels[n], drop), Layer(c[n], c[n], kernels[n], drop))
+            nn.Sequential(
+                Layer(c[max(n - 1, 0)], c[n], kernels[n], drop, norm=batch),
+                Layer(c[n], c[n], kernels[n], drop, norm=batch),
+            )
             for n in range(4)
         )
-        self.up = nn.ModuleList(Layer(c[n] + c[n + 1], c[n], kernels[n], drop) for n in (2, 1, 0))
+        self.up = nn.ModuleList(Layer(c[n] + c[n + 1], c[n], kernels[n], drop, norm=batch) for n in (2, 1, 0))
         self.score = nn.Conv3d(c[0], settings.maps, 1)
         assert self.score.bias is not None
         nn.init.constant_(self.score.bias, math.log(RARE / (1 - RARE)))

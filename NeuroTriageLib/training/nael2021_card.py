@@ -13,8 +13,15 @@ from .nael2021_recipe import PUBLISHED_TRAINING
 def _stages(stages: list[dict[str, Any]]) -> str:
     return "; ".join(
         f"{stage['code']} {stage['part']} at {stage['learning_rate']:g}, at most {stage['epochs']} epochs"
+        + _crops(stage)
         for stage in stages
     )
+
+
+def _crops(stage: dict[str, Any]) -> str:
+    if stage.get("crop_dhw") is None:
+        return ""
+    return f", {stage['crops']} crops of {' x '.join(map(str, stage['crop_dhw']))} of each study"
 
 
 def _augmentation(values: dict[str, Any]) -> str:
@@ -54,7 +61,6 @@ NAEL_2021 = Publication(
         "schedule": "learning-rate schedule",
         "patience_epochs": "epochs without a smaller validation loss before the end",
         "batch_size": "studies per step",
-        "slab_slices": "slices that the localization alone is shown at a time",
         "positive_share": "share of studies with the finding",
         "keep_optional": "probability that an optional contrast is shown in training",
         "positive_weight": "weight of the finding's pixels",

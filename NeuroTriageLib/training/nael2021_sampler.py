@@ -15,8 +15,10 @@ from ..systems.nael2021_config import NETWORKS, FindingNetwork, Nael2021Config
 from .exam_bank import ExamBank
 from .nael2021_bank import BankStudy, StudyEntry
 
-SLABS_WITH_FINDING = 0.8
-"""Share of the slabs of a study with the finding that hold some of it; the others show what surrounds it (ours)."""
+CROPS_WITH_FINDING = 0.5
+"""Share of the crops of a study with the finding that lie around one of its voxels; the others show the rest (ours)."""
+HEAD = 0.02  # intensity above which a voxel is not air (ours): crops lie around such voxels
+STEP = (slice(None), slice(None, None, 4), slice(None, None, 4))  # voxels that may be a crop's middle: enough of them
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +42,11 @@ class StudyBatch:
     def to(self, device: str) -> StudyBatch:
         """The same on a device."""
         return StudyBatch(**{name: value.to(device) for name, value in vars(self).items()})
+
+    @property
+    def axial_only(self) -> StudyBatch:
+        """As if the studies had no sagittal images."""
+        return dataclasses.replace(self, sagittal_present=torch.zeros_like(self.sagittal_present))
 
     @property
     def orientations(self) -> tuple[Tensor, ...]:
@@ -71,11 +78,8 @@ class StudySampler:
         """Studies of one epoch."""
         return max(1, len(self.bank))
 
-    def draw(self, code: str, count: int, rng: np.random.Generator, slab_slices: int | None = None) -> StudyBatch:
-        """A minibatch for one finding's network, of each study the whole or a slab of neighbouring axial slices.
-
-        Raises InputError when no study has the network's required contrasts.
-        """
+    def draw(self, code: str, count: int, rng: np.random.Generator) -> StudyBatch:
+        """A minibatch for one finding's network. Raises InputError when no study has its required contrasts."""
         network = NETWORKS[code]
         able = [entry for entry in self.bank.exams if entry.fits(network)]
         if not able:
@@ -86,8 +90,7 @@ class StudySampler:
             side = sides[bool(rng.random() < self.positive_share)] or able
             studies.append(side[int(rng.integers(len(side)))].load())
         dropped = [self._dropped(study.views[network.reference], network, rng) for study in studies]
-        batch = batch_of(studies, network, self.config, dropped)
-        return batch if slab_slices is None else slabs_of(batch, slab_slices, rng)
+        return batch_of(studies, network, self.config, dropped)
 
     def _dropped(self, view: MrView, network: FindingNetwork, rng: np.random.Generator) -> set[str]:
         there = [name for name in network.optional if name in view.contrasts]
@@ -111,21 +114,37 @@ def batch_of(
     return StudyBatch(share=share, label=label, **stacked)
 
 
-def slabs_of(batch: StudyBatch, slices: int, rng: np.random.Generator) -> StudyBatch:
-    """So many neighbouring axial slices of each study, without the sagittal images."""
-    starts = [_slab_start(share, slices, rng) for share in batch.share]
-    axial, share = (
-        torch.stack([image[:, start : start + slices] for image, start in zip(images, starts, strict=True)])
-        for images in (batch.axial, batch.share)
+def crops_of(batch: StudyBatch, shape_dhw: tuple[int, int, int], count: int, rng: np.random.Generator) -> StudyBatch:
+    """So many crops of each study's axial images, around voxels of the finding or anywhere in the head.
+
+    Args:
+        batch: its sagittal images are handed on as they are.
+        shape_dhw: of a crop; cut to what there is.
+        count: crops of each study.
+        rng: draws their places.
+    """
+    shape = np.minimum(shape_dhw, batch.axial.shape[2:])
+    axial, share = [], []
+    for images, filled in zip(batch.axial, batch.share, strict=True):
+        able = [np.argwhere(here.cpu().numpy()) for here in (filled.amax(0) > 0, images.amax(0)[STEP] > HEAD)]
+        for _ in range(count):
+            in_finding = len(able[0]) > 0 and rng.random() < CROPS_WITH_FINDING
+            where = _crop(able[0] if in_finding else able[1] * (1, 4, 4), shape, images.shape[1:], rng)
+            axial.append(images[where])
+            share.append(filled[where])
+    label, present = (value.repeat_interleave(count, 0) for value in (batch.label, batch.axial_present))
+    return dataclasses.replace(
+        batch, axial=torch.stack(axial), axial_present=present, share=torch.stack(share), label=label
     )
-    absent = torch.zeros_like(batch.sagittal_present)
-    return dataclasses.replace(batch, axial=axial, share=share, sagittal_present=absent)
 
 
-def _slab_start(share: Tensor, slices: int, rng: np.random.Generator) -> int:
-    """Where a slab begins in (maps, d, h, w)."""
-    last = share.shape[1] - slices
-    filled = np.flatnonzero(share.amax(dim=(0, 2, 3)).numpy() > 0)
-    if len(filled) and rng.random() < SLABS_WITH_FINDING:
-        return int(np.clip(rng.choice(filled) - rng.integers(slices), 0, last))
-    return int(rng.integers(last + 1))
+def _crop(
+    middles: np.ndarray, shape: np.ndarray, size: torch.Size, rng: np.random.Generator
+) -> tuple[slice, slice, slice, slice]:
+    """A crop that holds one of the voxels, anywhere within it; anywhere at all when there is none."""
+    last = np.array(size) - shape
+    first = rng.integers(0, last + 1)
+    if len(middles):
+        first = np.clip(middles[rng.integers(len(middles))] - rng.integers(0, shape), 0, last)
+    d, h, w = (slice(int(start), int(start + length)) for start, length in zip(first, shape, strict=True))
+    return slice(None), d, h, w

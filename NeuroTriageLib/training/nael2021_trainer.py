@@ -16,7 +16,7 @@ from .nael2021_augmentation import augmented
 from .nael2021_bank import StudyEntry
 from .nael2021_losses import lfe_loss, study_loss
 from .nael2021_recipe import Nael2021Training, Stage
-from .nael2021_sampler import StudySampler
+from .nael2021_sampler import StudySampler, crops_of
 from .nael2021_validation import validate
 from .staged_trainer import StagedTrainer
 
@@ -76,6 +76,8 @@ class Nael2021Trainer(StagedTrainer[nn.ModuleDict]):
         network = self._network_of(self.stage)
         trained = network.localization if self.stage.part == "lfe" else network
         trained.requires_grad_(True).train()
+        if self.stage.part == "study":
+            network.localization.eval()  # one or two studies are too few for a batch's statistics
         return self._optimizer(self.stage.learning_rate)
 
     def _network_of(self, stage: Stage) -> LfeClassifier:
@@ -86,9 +88,11 @@ class Nael2021Trainer(StagedTrainer[nn.ModuleDict]):
     def _learn(self) -> dict[str, float]:
         """One minibatch of the present stage's finding."""
         self._latest_stage, stage, recipe = self.stage_index, self.stage, self.training
-        slab = recipe.slab_slices if stage.part == "lfe" else None
-        batch = self.sampler.draw(stage.code, recipe.batch_size, self.rng, slab).to(self.device)
+        batch = self.sampler.draw(stage.code, recipe.batch_size, self.rng).to(self.device)
+        batch = batch.axial_only if stage.part == "lfe" else batch
         batch = augmented(batch, NETWORKS[stage.code], recipe.augmentation, self.rng)
+        if stage.crop_dhw is not None:
+            batch = crops_of(batch, stage.crop_dhw, stage.crops, self.rng)
         network = self._network_of(stage)
         losses: dict[str, Tensor] = {}
         with self._precision():

@@ -63,6 +63,16 @@ def test_features_are_averaged_over_the_contrasts_that_are_there():
 
 
 @torch.no_grad()
+def test_the_localization_says_the_same_of_a_place_in_a_part_of_the_study_as_in_the_whole():
+    localization = network().localization
+    axial = torch.cat([volumes(), volumes(seed=1)], dim=4)  # so wide that a crop has an inside
+    part = axial[..., 24:]
+    seen = localization(axial, HERE)[..., 24:]
+    inner = (..., slice(SIDE // 2, None))
+    assert torch.allclose(localization(part, HERE)[inner], seen[inner], atol=1e-5)
+
+
+@torch.no_grad()
 def test_sagittal_images_are_averaged_in_when_they_are_there_and_cost_nothing_when_not():
     net = network(sagittal=2)
     axial, sagittal = volumes(), volumes(2, seed=3)

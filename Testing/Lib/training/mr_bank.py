@@ -17,9 +17,13 @@ from NeuroTriageLib.training.nael2021_recipe import MrAugmentation, Nael2021Trai
 from Testing.Lib.tiny_nael2021 import CONFIG, study
 
 TINY = CONFIG
-STAGES = tuple(Stage(code, part, 3e-3, 1, 0.125) for code in MR_CODES for part in ("lfe", "study"))
+STAGES = tuple(
+    stage
+    for code in MR_CODES
+    for stage in (Stage(code, "lfe", 3e-3, 1, 0.125, (8, 16, 16), 2), Stage(code, "study", 3e-3, 1, 0.125))
+)
 TINY_TRAINING = Nael2021Training(
-    stages=STAGES, patience_epochs=None, slab_slices=8, keep_optional=0.7, positive_weight=10.0, lfe_weight=0.5,
+    stages=STAGES, patience_epochs=None, keep_optional=0.7, positive_weight=10.0, lfe_weight=0.5,
     augmentation=MrAugmentation(rotation_deg=5.0, gain=0.1), average_decay=0.5, bfloat16=True,
 )  # fmt: skip
 SPOT = (slice(9, 13), slice(20, 30), slice(14, 22))

@@ -16,7 +16,7 @@ from NeuroTriageLib.training.nael2021_augmentation import augmented
 from NeuroTriageLib.training.nael2021_bank import BankStudy, StudyEntry, simulated_images
 from NeuroTriageLib.training.nael2021_losses import lfe_loss, study_loss
 from NeuroTriageLib.training.nael2021_recipe import MrAugmentation
-from NeuroTriageLib.training.nael2021_sampler import StudySampler, batch_of, slabs_of
+from NeuroTriageLib.training.nael2021_sampler import StudySampler, batch_of, crops_of
 from Testing.Lib.training.mr_bank import SPOT, TINY, loaded, made_study, with_contrasts, write_bank
 
 ALL = MR_CODES[1:]
@@ -87,18 +87,26 @@ def test_draws_are_balanced_and_optional_contrasts_go_missing_at_random(bank):
         assert share == 1.0 if name in NETWORKS["acute_hemorrhage"].required else 0.2 < share < 0.8
 
 
-def test_slabs_of_a_study_with_a_finding_mostly_hold_some_of_it(bank):
+def test_half_of_the_crops_of_a_study_with_a_finding_are_sure_to_hold_some_of_it(bank):
     rng = np.random.default_rng(0)
     sampler = StudySampler(bank, TINY, positive_share=1.0, keep_optional=1.0)
-    batches = [sampler.draw("acute_infarct", 4, rng, slab_slices=6) for _ in range(12)]
-    assert batches[0].axial.shape[2:] == batches[0].share.shape[2:] == (6, *TINY.shape_dhw[1:])
-    held = torch.cat([batch.share.amax(dim=(1, 2, 3, 4)) > 0 for batch in batches]).float().mean()
-    assert 0.7 < float(held) <= 1.0
-    whole = sampler.draw("abnormal", 1, rng)
-    slab = slabs_of(whole, 6, np.random.default_rng(1))
-    start = next(n for n in range(TINY.depth) if torch.equal(slab.axial, whole.axial[:, :, n : n + 6]))
-    assert torch.equal(slab.share, whole.share[:, :, start : start + 6])
-    assert whole.sagittal_present.any() and not slab.sagittal_present.any()
+    crops = [crops_of(sampler.draw("acute_infarct", 2, rng), (4, 12, 16), 3, rng) for _ in range(12)]
+    assert crops[0].axial.shape == (6, crops[0].axial.shape[1], 4, 12, 16)
+    assert len(crops[0].label) == len(crops[0].axial_present) == 6
+    held = torch.cat([batch.share.amax(dim=(1, 2, 3, 4)) > 0 for batch in crops]).float().mean()
+    assert 0.5 < float(held) < 1.0
+
+
+def test_crops_take_images_and_truth_from_one_place(bank):
+    study = StudySampler(bank, TINY, 1.0, 1.0).draw("acute_infarct", 1, np.random.default_rng(1))
+    place = torch.arange(float(study.share[0, 0].numel())).reshape(study.share.shape[2:])
+    marked = dataclasses.replace(
+        study, axial=place.expand_as(study.axial).clone(), share=place.expand_as(study.share).clone()
+    )
+    crops = crops_of(marked, (4, 12, 16), 5, np.random.default_rng(2))
+    assert torch.equal(crops.axial[:, 0], crops.share[:, 0]) and len(crops.axial[:, 0, 0, 0, 0].unique()) > 1
+    whole = crops_of(marked, (999, 999, 999), 1, np.random.default_rng(2))
+    assert torch.equal(whole.axial, marked.axial), "a crop is never larger than the study"
 
 
 def test_a_bank_without_what_a_network_requires_says_so(bank):

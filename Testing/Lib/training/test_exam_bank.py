@@ -92,7 +92,7 @@ def test_training_validation_and_test_use_different_people_and_seeds(tmp_path, m
         (tmp_path / "maps" / f"seg_{number:02d}.nii.gz").touch()
     used = []
     monkeypatch.setattr(exam_producer, "load_anatomy", lambda path, cache: path.name)
-    monkeypatch.setattr(exam_producer, "simulate_head_ct", lambda anatomy, seed: used.append((anatomy, seed)))
+    monkeypatch.setattr(exam_producer, "simulate_head_ct", lambda anatomy, seed, settings: used.append((anatomy, seed)))
     for name, number in plan_for(tmp_path, 40, 10).order():
         with pytest.raises(AttributeError):  # the stand-in gives no exam
             exam_producer.make_exam(plan_for(tmp_path), name, number)

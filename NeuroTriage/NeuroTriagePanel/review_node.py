@@ -38,6 +38,7 @@ def follow(review: Review, node: slicer.vtkMRMLTextNode) -> None:
 
     review.decided.add(note)
     review.mask_changed.add(note)
+    review.nodes.added.add(note)
     note()
 
 

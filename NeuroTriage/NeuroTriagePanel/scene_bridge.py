@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -18,6 +18,7 @@ from NeuroTriageLib.review.live_measurements import AbcLines
 
 from . import result_nodes
 from .abc2_lines import add_lines
+from .listeners import Listeners
 from .region_nodes import add_region_nodes
 from .subject_tree import Subject, place_in_subject_tree, put_into_folder, series_instance_uid
 from .volume_geometry import grid_of_volume
@@ -36,6 +37,7 @@ class ExamNodes:
         regions: boxes of a detector.
         folder_item: subject hierarchy item of the results.
         working: the reader's version of the mask; None until it is made.
+        added: told when a node has come later; what is saved with the scene must refer to it.
     """
 
     ct: slicer.vtkMRMLScalarVolumeNode
@@ -46,17 +48,20 @@ class ExamNodes:
     regions: tuple[slicer.vtkMRMLModelNode, ...] = ()
     folder_item: int = 0
     working: slicer.vtkMRMLSegmentationNode | None = None
+    added: Listeners = field(default_factory=Listeners)
 
     def add_working(self, node: slicer.vtkMRMLSegmentationNode) -> None:
         """Take the reader's version in, also in the subject hierarchy."""
         self.working = node
         put_into_folder(node, self.folder_item)
+        self.added.tell()
 
     def add_lines(self, nodes: list[slicer.vtkMRMLMarkupsLineNode]) -> None:
         """Take lines in, also in the subject hierarchy."""
         self.lines += tuple(nodes)
         for node in nodes:
             put_into_folder(node, self.folder_item)
+        self.added.tell()
 
 
 def show_exam(

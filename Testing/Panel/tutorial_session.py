@@ -11,11 +11,14 @@ import slicer
 
 from NeuroTriageLib.review.case_list import CaseEntry
 from NeuroTriagePanel.slice_views import key_point_ras, look_along_slices, show_in_slice_views
-from panel_on_host import root_widget, run_to_end, select, settle, table_texts
+from panel_on_host import count, root_widget, run_to_end, select, settle, table_texts
 from slicer_host.segment_editor import stroke
 from slicer_host.views import SliceView, save_widget
 
 PANEL_PX, VIEW_PX = 480, (560, 560)
+# Share of pixels that may differ between a view and the same view after the scene was opened again (ours: the edges of
+# letters and lines).
+SAME_PICTURE = 0.002
 SECTIONS = ("study", "run", "findings", "view", "edit", "measure", "sign", "cases", "report")
 
 
@@ -129,7 +132,10 @@ def _reopen(session: Session) -> None:
     """Save the scene, close it, open it: all is there."""
     widget, path = session.widget, session.out / "session.mrb"
     label, rows = widget.panel.review.label_kji, table_texts(widget.ui.findingsTable)
+    lines = count("vtkMRMLMarkupsLineNode")
     widget.ui.segmentEditor.setActiveEffectByName("")
+    session.look(session.largest())
+    session.view.save(session.out / "before.png")
     assert slicer.mrmlScene.WriteToMRB(str(path))
     slicer.mrmlScene.Clear(False)
     qt.QApplication.processEvents()
@@ -138,9 +144,33 @@ def _reopen(session: Session) -> None:
     settle(widget)
     path.unlink()
     assert np.array_equal(widget.panel.review.label_kji, label)
-    assert table_texts(widget.ui.findingsTable) == rows
+    assert table_texts(widget.ui.findingsTable) == rows and count("vtkMRMLMarkupsLineNode") == lines
     session.look(session.largest())
+    session.view.save(session.out / "after.png")
+    assert colourful_pixels(session.out / "before.png") > 1000, "no mask is shown"
+    assert share_that_differs(session.out / "before.png", session.out / "after.png") < SAME_PICTURE
+    for name in ("before.png", "after.png"):
+        (session.out / name).unlink()
     session.picture(9, "reopened", "run", "findings")
+
+
+def colourful_pixels(path: Path) -> int:
+    """Number of pixels that are not grey: masks, lines, heat."""
+    pixels = _rgb(path)
+    return int((pixels.max(-1) - pixels.min(-1) > 30).sum())
+
+
+def share_that_differs(one: Path, other: Path) -> float:
+    """Share of the pixels of two pictures of one size that look different."""
+    return float((np.abs(_rgb(one) - _rgb(other)).max(-1) > 30).mean())
+
+
+def _rgb(path: Path) -> np.ndarray:
+    """(rows, columns, 3) int."""
+    image = qt.QImage(str(path)).convertToFormat(qt.QImage.Format_RGB888)
+    rows, columns = image.height(), image.width()
+    stored = np.frombuffer(image.constBits(), np.uint8).reshape(rows, image.bytesPerLine())
+    return stored[:, : 3 * columns].reshape(rows, columns, 3).astype(int)
 
 
 def side_by_side(left_path: Path, right_path: Path):

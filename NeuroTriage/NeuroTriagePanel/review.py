@@ -14,9 +14,9 @@ import qt
 
 from NeuroTriageLib.core.codes import ANY
 from NeuroTriageLib.core.findings import ExamResult, Finding, Reading
-from NeuroTriageLib.measurements.volume import largest_slice
-from NeuroTriageLib.review.labels import SEGMENT_VALUES, finding_mask, label_of_reading
-from NeuroTriageLib.review.live_measurements import segment_volumes_ml
+from NeuroTriageLib.measurements.volume import slice_of_largest_area
+from NeuroTriageLib.review.labels import SEGMENT_VALUES, label_of_reading, slice_areas, voxel_counts
+from NeuroTriageLib.review.live_measurements import counted_volumes_ml
 from NeuroTriageLib.review.thresholds import label_at
 from NeuroTriageLib.review.versions import Version
 
@@ -70,6 +70,7 @@ class Review:
         )
         self.mask = ReaderMask(nodes, self.model_label, self._on_mask_edited)
         self._label: np.ndarray | None = None
+        self._counted: np.ndarray | None = None
         # What thresholds and decisions made of the mask; a mask that differs from it was edited by hand.
         self._drawn = None if self.state.hand_edited else self.label_kji
         self._telling = False
@@ -98,12 +99,21 @@ class Review:
         return self._label
 
     @property
+    def _counts(self) -> np.ndarray:
+        """(K, segments) voxels of the present mask."""
+        if self._counted is None:
+            self._counted = voxel_counts(self.label_kji)
+        return self._counted
+
+    @property
     def is_edited(self) -> bool:
         """True when the mask is no longer the model's."""
         return self.mask.exists and not np.array_equal(self.label_kji, self.model_label)
 
     def edited_codes(self) -> set[str]:
         """The findings whose mask is no longer the model's."""
+        if not self.mask.exists:
+            return set()
         changed = self.label_kji != self.model_label
         values = set(np.unique(self.label_kji[changed])) | set(np.unique(self.model_label[changed]))
         return {code for code, value in SEGMENT_VALUES.items() if value in values} | ({ANY} if values else set())
@@ -126,14 +136,14 @@ class Review:
 
     def volumes_ml(self) -> dict[str, float]:
         """Code -> mL of the present mask, "any" for all of it; fast enough for every stroke."""
-        return segment_volumes_ml(self.label_kji, self.result.grid)
+        return counted_volumes_ml(self._counts, self.result.grid)
 
     def findings(self) -> tuple[Finding, ...]:
         """The lines of the answer with the reader's thresholds, and the mL and key slice of the present mask."""
         if not self.draws_masks:
             return self.result.findings
-        volumes, label = self.volumes_ml(), self.label_kji
-        return tuple(self._finding(item, volumes.get(item.code, 0.0), label) for item in self.result.findings)
+        volumes = self.volumes_ml()
+        return tuple(self._finding(item, volumes.get(item.code, 0.0)) for item in self.result.findings)
 
     def threshold_of(self, code: str) -> float | None:
         """The operating point in force."""
@@ -214,7 +224,7 @@ class Review:
 
         One stroke gives several events; listeners hear of it once, when Qt's loop comes round.
         """
-        self._label, self.saved_version = None, None
+        self._forget()
         if not self._telling:
             self._telling = True
             qt.QTimer.singleShot(0, self._tell_of_edit)
@@ -227,12 +237,15 @@ class Review:
 
     def _forget_label(self) -> None:
         """The mask was changed from here, by thresholds, decisions or a version that was taken over."""
-        self._label, self.saved_version = None, None
+        self._forget()
         if not self.state.hand_edited:
             self._drawn = self.label_kji
         self.mask_changed.tell()
 
-    def _finding(self, item: Finding, volume_ml: float, label: np.ndarray) -> Finding:
+    def _forget(self) -> None:
+        self._label = self._counted = self.saved_version = None
+
+    def _finding(self, item: Finding, volume_ml: float) -> Finding:
         """A finding with the present mask; a mask that the reader drew makes it found, whatever the model said."""
         if item.probability is None and not volume_ml:
             return item
@@ -241,7 +254,7 @@ class Review:
         by_model = not rejected and item.probability is not None and item.probability >= threshold
         by_model = by_model and (item.code == ANY or self._any_is_present())
         found = volume_ml > 0 or (by_model and not self.state.hand_edited)
-        key_slice = largest_slice(finding_mask(label, item.code)) if volume_ml else None
+        key_slice = slice_of_largest_area(slice_areas(self._counts, item.code)) if volume_ml else None
         return replace(
             item,
             status="found" if found else "not_found",

@@ -238,11 +238,10 @@ class RunSection:
     def _show(self, folder: Path) -> None:
         self.state = self.state.progressed("show", 0.0)
         self.update()
-        self._steps = StepByStep(self._run.show_steps(folder), self._on_shown, self._on_not_shown)
+        self._steps = StepByStep(self._run.show_pausing(folder), self._on_shown, self._on_not_shown)
 
-    def _on_shown(self) -> None:
-        review, seconds = self._run.review, time.monotonic() - self.state.started_s
-        result = review.result
+    def _on_shown(self, review: Review) -> None:
+        result, seconds = review.result, time.monotonic() - self.state.started_s
         device = "cuda" if result.device.startswith("cuda") else "cpu"
         if result.readings:
             panel_settings.keep_measured_seconds(

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from .core.codes import ANY, CT_HEMORRHAGE_CODES, FINDING_CODES
 from .core.errors import ConfigError, ModelError, SeriesSelectionError, UnfamiliarExam
@@ -301,48 +300,6 @@ def _remarks(familiarity: Familiarity, failures: dict[str, str]) -> tuple[Qualit
     if not familiarity.is_familiar:
         flags.insert(0, QualityFlag("unfamiliar", familiarity.message(), familiarity.score))
     return tuple(flags)
-
-
-def inspect_studies(paths: Sequence[str | Path]) -> list[dict[str, Any]]:
-    """Every study on disk with what the rules say of its series, as plain values for JSON; DICOM by its headers alone.
-
-    Raises InputError or DicomError when nothing there can be read.
-    """
-    with open_input(list(paths)) as studies:
-        return [_inspected(study, select_head_ct(study)) for study in studies]
-
-
-def load_series(paths: Sequence[str | Path], series_uid: str) -> tuple[Volume, str]:
-    """One series of the studies on disk, whatever the rules say of it, and its description.
-
-    Raises InputError, DicomError or GeometryError when it cannot be read, ConfigError when it is not there.
-    """
-    with open_input(list(paths)) as studies:
-        for study in studies:
-            if any(series.series_instance_uid == series_uid for series in study.series):
-                series = select_head_ct(study, override=series_uid).series
-                assert series is not None
-                return read_volume(series)[0], series.description
-    raise ConfigError("No series in the input has this UID.", where=series_uid)
-
-
-def _inspected(study: Study, selection: Selection) -> dict[str, Any]:
-    """One study; "series" in the order of the judgements, with the header's own words for reconstruction and kernel."""
-    return {
-        "study_instance_uid": study.study_instance_uid,
-        "study_date": study.study_date,
-        "patient_key": study.patient_key,
-        "series": [
-            dataclasses.asdict(judgement)
-            | {
-                "kernel": str(series.header.get("ConvolutionKernel") or ""),
-                "slice_thickness_mm": series.header.get("SliceThickness"),
-                "flags": [flag.message for flag in series.flags],
-                "files": sorted({str(instance.path) for instance in series.instances}),
-            }
-            for series, judgement in zip(study.series, selection.judgements, strict=True)
-        ],
-    }
 
 
 def _named_study(studies: tuple[Study, ...], study_uid: str | None) -> tuple[Study, ...]:

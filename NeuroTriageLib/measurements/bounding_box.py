@@ -10,12 +10,12 @@ Box = tuple[slice, slice, slice]
 
 def bounding_box(mask_kji: np.ndarray) -> Box | None:
     """The smallest box that holds every voxel that is not 0; None for an empty mask (K, J, I)."""
-    in_slice = mask_kji.any(axis=(1, 2))
+    in_slice = np.asarray(mask_kji.any(axis=(1, 2)))
     if not in_slice.any():
         return None
     k = _span(in_slice)
-    flat_ji = mask_kji[k].any(axis=0)
-    return k, _span(flat_ji.any(axis=1)), _span(flat_ji.any(axis=0))
+    flat_ji = np.asarray(mask_kji[k].any(axis=0))
+    return k, _span(np.asarray(flat_ji.any(axis=1))), _span(np.asarray(flat_ji.any(axis=0)))
 
 
 def _span(is_inside: np.ndarray) -> slice:

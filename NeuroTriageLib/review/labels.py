@@ -71,7 +71,7 @@ def slice_areas(counts: np.ndarray, code: str) -> np.ndarray:
 
 def segment_codes(label_kji: np.ndarray) -> tuple[str, ...]:
     """The segments that have voxels, in the order of SEGMENT_CODES."""
-    used = voxel_counts(label_kji).any(axis=0)
+    used = voxel_counts(label_kji).sum(axis=0)
     return tuple(code for code, value in SEGMENT_VALUES.items() if used[value - 1])
 
 

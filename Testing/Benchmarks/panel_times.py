@@ -2,8 +2,8 @@
 
     python Testing/Benchmarks/panel_times.py [--runs 3] [--json FILE]
 
-Opening, the longest stall during and after a run, the start of a second run, Cancel until the process is gone. Clock and
-processor time of the interface's thread side by side: on a busy machine the first grows, the second hardly.
+Opening, the longest stall during and after a run, the start of a second run, Cancel until the process is gone. Clock
+and processor time of the interface's thread side by side: on a busy machine the first grows, the second hardly.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -83,7 +83,7 @@ class Choices:
 
 
 def triage_input(
-    path: Path,
+    path: Path | Sequence[Path],
     readers: Readers,
     choices: Choices | None = None,
     *,
@@ -92,6 +92,7 @@ def triage_input(
 ) -> tuple[ExamResult, ...]:
     """Read whatever the input holds, head CT, brain MRI or both, and answer it: the CT first, then the MRI's series.
 
+    The input is a folder, an archive or a file, or several files of one study.
     on_series is given every series that is read while its files are there, see triage.
 
     Raises:
@@ -104,6 +105,7 @@ def triage_input(
     clock = StageClock(progress)
     with clock.stage("headers"):
         opened = open_input(path)
+    name = str(path) if isinstance(path, Path) else f"{len(path)} files"
     with opened as studies:
         studies = _named_study(studies, choices.study_uid)
         ct: tuple[Study, Selection] | SeriesSelectionError
@@ -125,7 +127,7 @@ def triage_input(
         results: tuple[ExamResult, ...] = ()
         if not isinstance(ct, SeriesSelectionError):
             assert readers.ct is not None
-            results = (_telling(_triage_ct(ct, readers.ct, str(path), clock, on_series), choices.thresholds),)
+            results = (_telling(_triage_ct(ct, readers.ct, name, clock, on_series), choices.thresholds),)
         if mr is None or readers.mr is None:
             return results
         try:
@@ -139,7 +141,7 @@ def triage_input(
         if on_series is not None:
             for series in mr.read_series:
                 on_series(series)
-        answers = triage_mr(mr, system, path=str(path), clock=StageClock(progress))
+        answers = triage_mr(mr, system, path=name, clock=StageClock(progress))
         return (*results, *(_telling(answer, choices.thresholds) for answer in answers))
 
 

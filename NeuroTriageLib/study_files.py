@@ -16,7 +16,8 @@ from .core.study import Series, Study
 from .core.volume import Volume
 from .io.dicom_source import read_dicom_source
 from .io.inputs import open_input, read_volume
-from .series_selection import Selection, select_head_ct
+from .series_selection import select_head_ct
+from .series_selection.mr_study_images import choose_mr_study
 
 # A slice that is farther than this from every slice of the series is not one of them (ours: a tenth of a pixel).
 SAME_PLACE_MM = 0.05
@@ -28,7 +29,7 @@ def inspect_studies(paths: Sequence[str | Path]) -> list[dict[str, Any]]:
     Raises InputError or DicomError when nothing there can be read.
     """
     with open_input(list(paths)) as studies:
-        return [_inspected(study, select_head_ct(study)) for study in studies]
+        return [_inspected(study) for study in studies]
 
 
 def load_series(paths: Sequence[str | Path], series_uid: str) -> tuple[Volume, str]:
@@ -90,9 +91,21 @@ def _find(studies: Sequence[Study], series_uid: str) -> tuple[Study, Series]:
     raise ConfigError("No series in the input has this UID.", where=series_uid)
 
 
-def _inspected(study: Study, selection: Selection) -> dict[str, Any]:
-    """One study; "series" in the order of the judgements, with the header's own words for reconstruction and kernel."""
+def _inspected(study: Study) -> dict[str, Any]:
+    """One study; "series" in the order of the judgements, with the header's own words for reconstruction and kernel.
+
+    "reads" is what it is read as: "CT", "MR", or "" when nothing in it can be read.
+    """
+    selection = select_head_ct(study)
+    judgements, reads = selection.judgements, "CT" if selection.series is not None else ""
+    if selection.series is None and any(s.modality == "MR" or s.file_format != "dicom" for s in study.series):
+        choice = choose_mr_study(study, {})
+        if choice.is_readable:
+            told = {judgement.series_instance_uid: judgement for judgement in choice.judgements()}
+            judgements = tuple(told.get(item.series_instance_uid, item) for item in judgements)
+            reads = "MR"
     return {
+        "reads": reads,
         "study_instance_uid": study.study_instance_uid,
         "study_date": study.study_date,
         "patient_key": study.patient_key,
@@ -104,6 +117,6 @@ def _inspected(study: Study, selection: Selection) -> dict[str, Any]:
                 "flags": [flag.message for flag in series.flags],
                 "files": sorted({str(instance.path) for instance in series.instances}),
             }
-            for series, judgement in zip(study.series, selection.judgements, strict=True)
+            for series, judgement in zip(study.series, judgements, strict=True)
         ],
     }

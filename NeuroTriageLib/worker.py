@@ -4,6 +4,8 @@ Requests (stdin), one JSON object per line:
     {"id": 1, "command": "triage", "volume": FOLDER, "result": FOLDER,
      "system": null, "device": "auto", "model": null, "heatmap": null, "accept_unfamiliar": false}
     A system of null is the default one (catalog.default_system); the last two are the consensus's.
+    {"id": 7, "command": "study", "paths": [PATH, ...], "result": FOLDER, "system", "device", "model", ... as above}
+        whatever a study holds, CT or MRI: one folder below RESULT for each series that something is shown on
     {"id": 2, "command": "describe"}                       systems, packs, missing packages, devices
     {"id": 3, "command": "inspect", "paths": [PATH, ...]}  series of the studies on disk and which one would be read
     {"id": 4, "command": "load", "paths": [PATH, ...], "series": UID, "volume": FOLDER}  one series, pixels included
@@ -80,6 +82,7 @@ class Worker:
         try:
             commands = {
                 "triage": self._triage,
+                "study": self._study,
                 "describe": self._describe,
                 "inspect": self._inspect,
                 "load": self._load,
@@ -114,6 +117,35 @@ class Worker:
             save_exam(result, Path(request["result"]))
             write_bundle(Path(request["result"]))
         self._emit(event="result", id=request["id"], result=request["result"])
+
+    def _study(self, request: dict[str, Any]) -> None:
+        from .core.exam_bundle import write_bundle
+        from .core.exchange import save_exam
+        from .pipeline import triage_input
+
+        paths = [Path(path) for path in request["paths"]]
+        results = triage_input(
+            paths[0] if len(paths) == 1 else paths,
+            self._readers(request),
+            progress=lambda stage, fraction: self._progress(request["id"], stage, fraction),
+        )
+        folders = [Path(request["result"], str(number)) for number in range(len(results))]
+        for result, folder in zip(results, folders, strict=True):
+            save_exam(result, folder)
+            write_bundle(folder)
+        self._emit(event="result", id=request["id"], results=[str(folder) for folder in folders])
+
+    def _readers(self, request: dict[str, Any]) -> Any:
+        """What may read a study: the system or pack that is named, else the default one of each modality."""
+        from .catalog import MR_SYSTEM, modality_read
+        from .pipeline import Readers
+
+        modality = modality_read(request.get("system"), request.get("model"))
+        if modality is None:
+            return Readers(lambda: self._system(request), lambda: self._system({**request, "system": MR_SYSTEM}))
+        if modality == "CT":
+            return Readers(ct=lambda: self._system(request), mr=None)
+        return Readers(ct=None, mr=lambda: self._system({**request, "accept_unfamiliar": False}))
 
     def _describe(self, request: dict[str, Any]) -> None:
         from .catalog import describe, describe_computer

@@ -73,11 +73,15 @@ class ExamRun:
             "accept_unfamiliar": choices.accept_unfamiliar,
         }
 
-    def show_pausing(self, result_folder: Path) -> Pausing[Review]:
+    def show_pausing(self, event: dict) -> Pausing[Review]:
         """Put the result into the scene, with pauses in which the interface answers, and look at the first finding.
+
+        Args:
+            event: the worker's "result".
 
         Raises InputError when the volume was removed, moved or replaced meanwhile; nothing is shown then.
         """
+        result_folder = Path(event["result"])
         result = yield from load_exam_pausing(result_folder, self._volume)
         nodes = ExamNodes(self._unchanged_node())
         yield from show_exam_pausing(result, nodes)

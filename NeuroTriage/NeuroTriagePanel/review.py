@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import qt
 
-from NeuroTriageLib.core.codes import ANY
+from NeuroTriageLib.core.codes import ANY, CT_HEMORRHAGE_CODES, MR_CODES
 from NeuroTriageLib.core.findings import ExamResult, Finding, Reading
 from NeuroTriageLib.measurements.volume import slice_of_largest_area
 from NeuroTriageLib.review.labels import SEGMENT_VALUES, label_of_reading, slice_areas, voxel_counts
@@ -68,7 +68,7 @@ class Review:
         self.model_label = (
             label_of_reading(self.reading) if self.draws_masks else np.zeros(result.grid.shape_kji, np.uint8)
         )
-        self.mask = ReaderMask(nodes, self.model_label, self._on_mask_edited)
+        self.mask = ReaderMask(nodes, self.model_label, self.paint_codes, self._on_mask_edited)
         self._label: np.ndarray | None = None
         self._counted: np.ndarray | None = None
         # What thresholds and decisions made of the mask; a mask that differs from it was edited by hand.
@@ -87,9 +87,21 @@ class Review:
         return self.reading is not None and self.reading.segments
 
     @property
+    def paint_codes(self) -> tuple[str, ...]:
+        """What a reader can paint: every hemorrhage type on CT, on MRI what is outlined on this series."""
+        if not self.result.contrast:
+            return CT_HEMORRHAGE_CODES
+        return tuple(code for code in (self.reading.codes if self.reading else ()) if code in SEGMENT_VALUES)
+
+    @property
     def can_move_thresholds(self) -> bool:
-        """True while the mask follows from the stored probabilities and no stroke would be lost."""
-        return self.draws_masks and self.reading.voxel_probabilities is not None and not self.state.hand_edited
+        """True while the mask follows from the model's answer and no stroke would be lost."""
+        return self.draws_masks and not self.state.hand_edited
+
+    @property
+    def can_move_pixel_threshold(self) -> bool:
+        """True when the probability of each voxel is known too."""
+        return self.can_move_thresholds and self.reading.voxel_probabilities is not None
 
     @property
     def label_kji(self) -> np.ndarray:
@@ -158,7 +170,7 @@ class Review:
 
     def move_pixel_threshold(self, value: float) -> None:
         """Another voxel probability from which the mask is drawn."""
-        if self.can_move_thresholds and value != self.state.pixel_threshold:
+        if self.can_move_pixel_threshold and value != self.state.pixel_threshold:
             self.state.pixel_threshold = value
             self._redraw()
 
@@ -180,7 +192,7 @@ class Review:
                 self.state.decisions.pop(each, None)
             else:
                 self.state.decisions[each] = decision
-        types = [each for each in codes if each != ANY]
+        types = [each for each in codes if each != ANY and each in SEGMENT_VALUES]
         self.saved_version = None
         if decision == "reject":
             self.mask.remove(types)
@@ -211,10 +223,20 @@ class Review:
 
     def _redraw(self) -> None:
         rejected = [code for code, decision in self.state.decisions.items() if decision == "reject"]
-        label = label_at(self.reading, self._all_thresholds(), self.state.pixel_threshold)
+        label = self._label_at_thresholds()
         self.mask.write(label)
-        self.mask.remove([code for code in rejected if code != ANY])
+        self.mask.remove([code for code in rejected if code != ANY and code in SEGMENT_VALUES])
         self._forget_label()
+
+    def _label_at_thresholds(self) -> np.ndarray:
+        """Drawn anew from the voxels' probabilities; without them the model's mask of what is still found."""
+        if self.reading.voxel_probabilities is not None:
+            return label_at(self.reading, self._all_thresholds(), self.state.pixel_threshold)
+        moved = replace(self.reading, threshold=self._all_thresholds())
+        gone = [code for code in self.reading.codes if code in SEGMENT_VALUES and not moved.is_present(code)]
+        label = self.model_label.copy()
+        label[np.isin(label, [SEGMENT_VALUES[code] for code in gone])] = 0
+        return label
 
     def _all_thresholds(self) -> dict[str, float]:
         return {**self.reading.threshold, **self.state.threshold}
@@ -252,14 +274,14 @@ class Review:
         threshold = self.threshold_of(item.code)
         rejected = self.state.decisions.get(item.code) == "reject"
         by_model = not rejected and item.probability is not None and item.probability >= threshold
-        by_model = by_model and (item.code == ANY or self._any_is_present())
+        by_model = by_model and (item.code == ANY or item.code in MR_CODES or self._any_is_present())
         found = volume_ml > 0 or (by_model and not self.state.hand_edited)
         key_slice = slice_of_largest_area(slice_areas(self._counts, item.code)) if volume_ml else None
         return replace(
             item,
             status="found" if found else "not_found",
             threshold=threshold,
-            volume_ml=volume_ml,
+            volume_ml=None if item.volume_ml is None and not volume_ml else volume_ml,
             components=item.components if not self.mask.exists else None,
             key_slice=key_slice if key_slice is not None else (item.key_slice if found else None),
             reason="" if found else item.reason,

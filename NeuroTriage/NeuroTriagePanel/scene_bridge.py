@@ -91,7 +91,7 @@ def show_exam_pausing(result: ExamResult, nodes: ExamNodes, subject: Subject | N
     yield
     for reading in result.readings:
         if reading.heatmap_kji.shape == result.grid.shape_kji:
-            nodes.heatmaps += (result_nodes.add_heatmap_node(reading, ct),)
+            nodes.heatmaps += (result_nodes.add_heatmap_node(result, reading, ct),)
             yield
     nodes.table = result_nodes.add_findings_table(result)
     nodes.lines = tuple(node for item in result.abc2 for node in add_lines(item.code, lines_of(item, result.grid)))
@@ -127,7 +127,7 @@ def volume_from_node(volume_node: slicer.vtkMRMLScalarVolumeNode) -> Volume:
     return Volume(
         array_kji=_plain_array(array),
         grid=grid,
-        modality="CT",
+        modality=volume_node.GetAttribute(result_nodes.MODALITY_ATTRIBUTE) or "CT",
         series_instance_uid=series_instance_uid(volume_node),
         sop_instance_uids=uids if len(uids) == grid.shape_kji[0] else (),
         source="scene",

@@ -37,7 +37,7 @@ def read_volume(
     try:
         with _Conversation(command) as worker:
             event = worker.ask(**run.request(1, choices or RunChoices()))
-        return without_pauses(run.show_pausing(Path(event["result"])))
+        return without_pauses(run.show_pausing(event))
     finally:
         run.discard()
 

@@ -41,7 +41,9 @@ def label_of_segments(masks: Mapping[str, np.ndarray], shape_kji: tuple[int, int
 
 
 def segment_mask(label_kji: np.ndarray, code: str) -> np.ndarray:
-    """(K, J, I) bool of one segment."""
+    """(K, J, I) bool of one segment; empty for what is never outlined."""
+    if code not in SEGMENT_VALUES:
+        return np.zeros(label_kji.shape, bool)
     return np.asarray(label_kji == SEGMENT_VALUES[code])
 
 
@@ -66,6 +68,8 @@ def voxel_counts(label_kji: np.ndarray) -> np.ndarray:
 
 def slice_areas(counts: np.ndarray, code: str) -> np.ndarray:
     """(K,) voxels of one finding in each slice, from voxel_counts; "any" is the hemorrhage of every type."""
+    if code not in SEGMENT_VALUES:
+        return np.zeros(len(counts), counts.dtype)
     return np.asarray(counts.sum(axis=1) if code == ANY else counts[:, SEGMENT_VALUES[code] - 1])
 
 

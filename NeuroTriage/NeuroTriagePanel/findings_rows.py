@@ -9,7 +9,7 @@ from NeuroTriageLib.core.codes import ABNORMAL, ANY, FINDING_CODES, MR_CODES
 from NeuroTriageLib.core.findings import ExamResult, Finding
 from NeuroTriageLib.core.opinions import source_code
 
-COLUMNS = ("Finding", "Probability", "mL", "Doubt", "Slice", "Reader")
+COLUMNS = ("Finding", "Probability", "mL", "Doubt", "Slice", "✎")  # the last: what the reader decided
 STATUS_TEXTS = {"found": "found", "not_found": "not detected", "could_not_look": "not assessed"}
 DECISION_TEXTS = {"accept": "✓", "edit": "✎", "reject": "✗"}
 _DECIDED = {"accept": "accepted", "edit": "edited", "reject": "rejected"}

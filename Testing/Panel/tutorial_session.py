@@ -9,6 +9,7 @@ import numpy as np
 import qt
 import slicer
 
+from NeuroTriageLib.measurements.components import find_components
 from NeuroTriageLib.review.case_list import CaseEntry
 from NeuroTriagePanel.slice_views import key_point_ras, look_along_slices, show_in_slice_views
 from panel_on_host import count, root_widget, run_to_end, select, settle, table_texts
@@ -31,12 +32,14 @@ class Session:
         view: a slice view.
         out: folder for the pictures.
         reviews: folder for the versions.
+        prefix: how the pictures' names begin.
     """
 
     widget: object
     view: SliceView
     out: Path
     reviews: Path
+    prefix: str = "tutorial"
 
     def picture(self, number: int, name: str, *sections: str) -> None:
         """The slice view on the left, the panel with these sections open on the right."""
@@ -46,7 +49,7 @@ class Session:
         panel_path, view_path = self.out / "panel.png", self.out / "view.png"
         save_widget(root_widget(), panel_path, PANEL_PX)
         self.view.save(view_path)
-        side_by_side(view_path, panel_path).save(str(self.out / f"tutorial_{number}_{name}.png"))
+        side_by_side(view_path, panel_path).save(str(self.out / f"{self.prefix}_{number}_{name}.png"))
         panel_path.unlink()
         view_path.unlink()
 
@@ -95,7 +98,7 @@ def _edit(session: Session, code: str, before: float) -> None:
     ui, review = session.widget.ui, session.widget.panel.review
     ui.editButton.click()
     settle(session.widget)
-    brush = _disc(review.label_kji == _value(code))
+    brush = _disc(find_components(review.label_kji == _value(code), review.result.grid).largest_kji)
     stroke(ui.segmentEditor, brush)
     settle(session.widget)
     painted = review.volumes_ml()[code]

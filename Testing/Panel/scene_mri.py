@@ -112,7 +112,7 @@ def test_a_threshold_above_the_probability_takes_finding_and_mask_away_and_back(
     widget = with_study(tmp_path)
     review = read(widget)
     select(widget, "mass_effect")
-    assert widget.ui.thresholdSlider.enabled and not widget.ui.pixelSlider.enabled
+    assert widget.ui.thresholdSlider.enabled
     before = review.volumes_ml().get("mass_effect", 0.0)
     widget.ui.thresholdSlider.value = 100.0
     status = {item.code: item.status for item in review.findings()}

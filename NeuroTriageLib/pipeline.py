@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from .core.codes import ANY, CT_HEMORRHAGE_CODES, FINDING_CODES
 from .core.errors import ConfigError, ModelError, SeriesSelectionError, UnfamiliarExam
@@ -84,7 +83,7 @@ class Choices:
 
 
 def triage_input(
-    path: Path,
+    path: Path | Sequence[Path],
     readers: Readers,
     choices: Choices | None = None,
     *,
@@ -93,6 +92,7 @@ def triage_input(
 ) -> tuple[ExamResult, ...]:
     """Read whatever the input holds, head CT, brain MRI or both, and answer it: the CT first, then the MRI's series.
 
+    The input is a folder, an archive or a file, or several files of one study.
     on_series is given every series that is read while its files are there, see triage.
 
     Raises:
@@ -105,6 +105,7 @@ def triage_input(
     clock = StageClock(progress)
     with clock.stage("headers"):
         opened = open_input(path)
+    name = str(path) if isinstance(path, Path) else f"{len(path)} files"
     with opened as studies:
         studies = _named_study(studies, choices.study_uid)
         ct: tuple[Study, Selection] | SeriesSelectionError
@@ -126,7 +127,7 @@ def triage_input(
         results: tuple[ExamResult, ...] = ()
         if not isinstance(ct, SeriesSelectionError):
             assert readers.ct is not None
-            results = (_telling(_triage_ct(ct, readers.ct, str(path), clock, on_series), choices.thresholds),)
+            results = (_telling(_triage_ct(ct, readers.ct, name, clock, on_series), choices.thresholds),)
         if mr is None or readers.mr is None:
             return results
         try:
@@ -140,7 +141,7 @@ def triage_input(
         if on_series is not None:
             for series in mr.read_series:
                 on_series(series)
-        answers = triage_mr(mr, system, path=str(path), clock=StageClock(progress))
+        answers = triage_mr(mr, system, path=name, clock=StageClock(progress))
         return (*results, *(_telling(answer, choices.thresholds) for answer in answers))
 
 
@@ -301,48 +302,6 @@ def _remarks(familiarity: Familiarity, failures: dict[str, str]) -> tuple[Qualit
     if not familiarity.is_familiar:
         flags.insert(0, QualityFlag("unfamiliar", familiarity.message(), familiarity.score))
     return tuple(flags)
-
-
-def inspect_studies(paths: Sequence[str | Path]) -> list[dict[str, Any]]:
-    """Every study on disk with what the rules say of its series, as plain values for JSON; DICOM by its headers alone.
-
-    Raises InputError or DicomError when nothing there can be read.
-    """
-    with open_input(list(paths)) as studies:
-        return [_inspected(study, select_head_ct(study)) for study in studies]
-
-
-def load_series(paths: Sequence[str | Path], series_uid: str) -> tuple[Volume, str]:
-    """One series of the studies on disk, whatever the rules say of it, and its description.
-
-    Raises InputError, DicomError or GeometryError when it cannot be read, ConfigError when it is not there.
-    """
-    with open_input(list(paths)) as studies:
-        for study in studies:
-            if any(series.series_instance_uid == series_uid for series in study.series):
-                series = select_head_ct(study, override=series_uid).series
-                assert series is not None
-                return read_volume(series)[0], series.description
-    raise ConfigError("No series in the input has this UID.", where=series_uid)
-
-
-def _inspected(study: Study, selection: Selection) -> dict[str, Any]:
-    """One study; "series" in the order of the judgements, with the header's own words for reconstruction and kernel."""
-    return {
-        "study_instance_uid": study.study_instance_uid,
-        "study_date": study.study_date,
-        "patient_key": study.patient_key,
-        "series": [
-            dataclasses.asdict(judgement)
-            | {
-                "kernel": str(series.header.get("ConvolutionKernel") or ""),
-                "slice_thickness_mm": series.header.get("SliceThickness"),
-                "flags": [flag.message for flag in series.flags],
-                "files": sorted({str(instance.path) for instance in series.instances}),
-            }
-            for series, judgement in zip(study.series, selection.judgements, strict=True)
-        ],
-    }
 
 
 def _named_study(studies: tuple[Study, ...], study_uid: str | None) -> tuple[Study, ...]:

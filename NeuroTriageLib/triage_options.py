@@ -142,15 +142,10 @@ class DicomWriter:
     """
 
     def __init__(self, options: argparse.Namespace) -> None:
-        try:
-            from .outputs.dicom.writer import DicomForms, write_dicom
-        except ImportError as error:
-            raise OutputError(
-                f"DICOM results need a package that is not installed ({error.name}).",
-                next_step="Install it with: pip install 'neurotriage[dicom]'",
-            ) from error
-        self._write = write_dicom
-        self._forms = DicomForms(options.dicom_masks, options.dicom_heatmap)
+        from .outputs.dicom_folder import dicom_writer
+
+        forms, self._write = dicom_writer()
+        self._forms = forms(options.dicom_masks, options.dicom_heatmap)
         self._sources: dict[str, DicomSource] = {}
 
     def read_source(self, series: Series) -> None:

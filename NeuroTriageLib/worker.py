@@ -4,14 +4,19 @@ Requests (stdin), one JSON object per line:
     {"id": 1, "command": "triage", "volume": FOLDER, "result": FOLDER,
      "system": null, "device": "auto", "model": null, "heatmap": null, "accept_unfamiliar": false}
     A system of null is the default one (catalog.default_system); the last two are the consensus's.
+    {"id": 7, "command": "study", "paths": [PATH, ...], "result": FOLDER, "system", "device", "model", ... as above}
+        whatever a study holds, CT or MRI: one folder below RESULT for each series that something is shown on
     {"id": 2, "command": "describe"}                       systems, packs, missing packages, devices
     {"id": 3, "command": "inspect", "paths": [PATH, ...]}  series of the studies on disk and which one would be read
     {"id": 4, "command": "load", "paths": [PATH, ...], "series": UID, "volume": FOLDER}  one series, pixels included
     {"id": 5, "command": "report", "exam": FOLDER, "path": FILE}  the HTML page of an exam, edited or not
+    {"id": 6, "command": "export", "exam": FOLDER, "paths": [PATH, ...], "folder": FOLDER}
+        the exam as DICOM objects into a new folder (docs/dicom_results.md); paths hold its own series
     {"command": "cancel"}      the run in progress ends at its next step
     {"command": "quit"}        or the end of stdin
-Events (stdout): ready, progress, result, described, inspected, loaded, report, cancelled, error. FOLDERs are exchange
-folders (core/exchange.py); that of a result also holds what a scene keeps of it (core/exam_bundle.py).
+Events (stdout): ready, progress, result, described, inspected, loaded, report, exported, cancelled, error.
+FOLDERs of volumes and exams are exchange folders (core/exchange.py); that of a result also holds what a scene keeps of
+it (core/exam_bundle.py).
 A loaded system is kept, so the second exam starts at once.
 """
 
@@ -22,6 +27,7 @@ import queue
 import sys
 import threading
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -76,10 +82,12 @@ class Worker:
         try:
             commands = {
                 "triage": self._triage,
+                "study": self._study,
                 "describe": self._describe,
                 "inspect": self._inspect,
                 "load": self._load,
                 "report": self._report,
+                "export": self._export,
             }
             if request["command"] not in commands:
                 raise ConfigError(f'The worker does not know the command "{request["command"]}".')
@@ -110,19 +118,48 @@ class Worker:
             write_bundle(Path(request["result"]))
         self._emit(event="result", id=request["id"], result=request["result"])
 
+    def _study(self, request: dict[str, Any]) -> None:
+        from .core.exam_bundle import write_bundle
+        from .core.exchange import save_exam
+        from .pipeline import triage_input
+
+        paths = [Path(path) for path in request["paths"]]
+        results = triage_input(
+            paths[0] if len(paths) == 1 else paths,
+            self._readers(request),
+            progress=lambda stage, fraction: self._progress(request["id"], stage, fraction),
+        )
+        folders = [Path(request["result"], str(number)) for number in range(len(results))]
+        for result, folder in zip(results, folders, strict=True):
+            save_exam(result, folder)
+            write_bundle(folder)
+        self._emit(event="result", id=request["id"], results=[str(folder) for folder in folders])
+
+    def _readers(self, request: dict[str, Any]) -> Any:
+        """What may read a study: the system or pack that is named, else the default one of each modality."""
+        from .catalog import MR_SYSTEM, modality_read
+        from .pipeline import Readers
+
+        modality = modality_read(request.get("system"), request.get("model"))
+        if modality is None:
+            return Readers(lambda: self._system(request), lambda: self._system({**request, "system": MR_SYSTEM}))
+        if modality == "CT":
+            return Readers(ct=lambda: self._system(request), mr=None)
+        return Readers(ct=None, mr=lambda: self._system({**request, "accept_unfamiliar": False}))
+
     def _describe(self, request: dict[str, Any]) -> None:
         from .catalog import describe, describe_computer
 
         self._emit(event="described", id=request["id"], **describe(), computer=describe_computer())
 
     def _inspect(self, request: dict[str, Any]) -> None:
-        from .pipeline import inspect_studies
+        from .study_files import inspect_studies
 
         self._emit(event="inspected", id=request["id"], studies=inspect_studies(request["paths"]))
 
     def _load(self, request: dict[str, Any]) -> None:
         from .core.exchange import save_volume
-        from .pipeline import load_series
+        from .study_files import load_series
 
         volume, description = load_series(request["paths"], request["series"])
         save_volume(volume, Path(request["volume"]))
@@ -134,6 +171,16 @@ class Worker:
 
         replace_report(load_exam(Path(request["exam"])), Path(request["path"]))
         self._emit(event="report", id=request["id"], path=request["path"])
+
+    def _export(self, request: dict[str, Any]) -> None:
+        from .core.exchange import load_exam
+        from .outputs.dicom_folder import write_dicom_folder
+        from .study_files import source_of_volume
+
+        exam = load_exam(Path(request["exam"]))
+        source, volume = source_of_volume(request["paths"], exam.volume)
+        files = write_dicom_folder(replace(exam, volume=volume), Path(request["folder"]), source)
+        self._emit(event="exported", id=request["id"], folder=request["folder"], files=files)
 
     def _system(self, request: dict[str, Any]) -> Any:
         from .catalog import load_system

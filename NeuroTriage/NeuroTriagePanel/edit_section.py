@@ -103,7 +103,7 @@ class EditSection:
 
     def _largest(self) -> str:
         volumes = {code: ml for code, ml in self._review.volumes_ml().items() if code != "any"}
-        return max(volumes, key=volumes.get) if volumes else "IPH"
+        return max(volumes, key=volumes.get) if volumes else self._review.paint_codes[0]
 
     def _on_discard(self) -> None:
         if self.bound:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,12 +11,12 @@ import slicer
 
 from NeuroTriageLib.core.errors import InputError
 from NeuroTriageLib.core.exam_bundle import BUNDLE_FILE
-from NeuroTriageLib.core.exchange import load_exam, save_volume
-from NeuroTriageLib.core.findings import ExamResult
+from NeuroTriageLib.core.exchange import load_exam_pausing, save_volume
+from NeuroTriageLib.core.pauses import Pausing
 
 from .review import Review
 from .review_node import keep_in_scene
-from .scene_bridge import ExamNodes, exam_steps, volume_from_node
+from .scene_bridge import ExamNodes, show_exam_pausing, volume_from_node
 from .slice_views import first_key_point_ras, look_at, show_in_slice_views
 from .volume_geometry import grid_of_volume
 
@@ -54,7 +53,6 @@ class ExamRun:
         self._node = volume_node
         self._volume = volume_from_node(volume_node)
         self._folder = Path(tempfile.mkdtemp(prefix="neurotriage-"))
-        self.review: Review | None = None
         save_volume(self._volume, self._folder / "volume")
 
     @property
@@ -75,27 +73,29 @@ class ExamRun:
             "accept_unfamiliar": choices.accept_unfamiliar,
         }
 
-    def show_steps(self, result_folder: Path) -> Iterator[Callable[[], None]]:
-        """Put the result into the scene in short steps and look at the first finding; self.review is there at the end.
+    def show_pausing(self, event: dict) -> Pausing[Review]:
+        """Put the result into the scene, with pauses in which the interface answers, and look at the first finding.
 
-        A step raises InputError when the volume was removed, moved or replaced meanwhile; nothing is shown then.
+        Args:
+            event: the worker's "result".
+
+        Raises InputError when the volume was removed, moved or replaced meanwhile; nothing is shown then.
         """
-        loaded: list[ExamResult] = []
-        yield lambda: loaded.append(load_exam(result_folder, self._volume))
+        result_folder = Path(event["result"])
+        result = yield from load_exam_pausing(result_folder, self._volume)
         nodes = ExamNodes(self._unchanged_node())
-        yield from exam_steps(loaded[0], nodes)
-        bundle = (result_folder / BUNDLE_FILE).read_bytes()
-        yield lambda: self._finish(loaded[0], nodes, bundle)
+        yield from show_exam_pausing(result, nodes)
+        show_in_slice_views(nodes.ct)
+        look_at(first_key_point_ras(result))
+        yield
+        review = Review(result, nodes)
+        yield
+        keep_in_scene(review, (result_folder / BUNDLE_FILE).read_bytes())
+        return review
 
     def discard(self) -> None:
         """Remove the folders."""
         shutil.rmtree(self._folder, ignore_errors=True)
-
-    def _finish(self, result: ExamResult, nodes: ExamNodes, bundle: bytes) -> None:
-        show_in_slice_views(nodes.ct)
-        look_at(first_key_point_ras(result))
-        self.review = Review(result, nodes)
-        keep_in_scene(self.review, bundle)
 
     def _unchanged_node(self) -> slicer.vtkMRMLScalarVolumeNode:
         node = slicer.mrmlScene.GetNodeByID(self._node_id)

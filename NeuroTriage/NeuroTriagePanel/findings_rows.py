@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from NeuroTriageLib.core.codes import ANY, FINDING_CODES
+from NeuroTriageLib.core.codes import ABNORMAL, ANY, FINDING_CODES, MR_CODES
 from NeuroTriageLib.core.findings import ExamResult, Finding
 from NeuroTriageLib.core.opinions import source_code
 
-COLUMNS = ("Finding", "Probability", "mL", "Doubt", "Slice", "Reader")
+COLUMNS = ("Finding", "Probability", "mL", "Doubt", "Slice", "✎")  # the last: what the reader decided
 STATUS_TEXTS = {"found": "found", "not_found": "not detected", "could_not_look": "not assessed"}
 DECISION_TEXTS = {"accept": "✓", "edit": "✎", "reject": "✗"}
 _DECIDED = {"accept": "accepted", "edit": "edited", "reject": "rejected"}
@@ -49,7 +49,12 @@ class FindingRow:
 
 
 def finding_rows(
-    result: ExamResult, findings: Sequence[Finding], decisions: Mapping[str, str], *, edited: Collection[str] = ()
+    result: ExamResult,
+    findings: Sequence[Finding],
+    decisions: Mapping[str, str],
+    *,
+    edited: Collection[str] = (),
+    elsewhere: str = "",
 ) -> tuple[FindingRow, ...]:
     """The lines of the table, the most urgent first.
 
@@ -58,27 +63,34 @@ def finding_rows(
         findings: as they stand now, with the reader's thresholds and mask.
         decisions: code -> accept, edit or reject.
         edited: codes whose mask is no longer the model's; their mL carry a mark.
+        elsewhere: the series that the findings are shown on, when it is not the one on the screen.
     """
-    return tuple(
-        _row(result, item, decisions.get(item.code, ""), item.code in edited) for item in sorted(findings, key=urgency)
-    )
+    ordered = sorted(findings, key=urgency)
+    rows = (_row(result, item, decisions.get(item.code, ""), item.code in edited) for item in ordered)
+    return tuple(replace(row, name=f"{row.name} ({elsewhere})") if elsewhere else row for row in rows)
 
 
 def urgency(finding: Finding) -> tuple:
-    """Sort key (ours): any hemorrhage on top; found by falling mL, since the size decides the outcome (Broderick 1993);
-    then what could not be looked at; then the negatives, those nearest to their threshold first."""
+    """Sort key (ours): any hemorrhage on top, an abnormality as such at the end; between them what was found by falling
+    mL, since the size decides the outcome (Broderick 1993); then what could not be looked at; then the negatives, those
+    nearest to their threshold first."""
     nearness = (finding.probability or 0.0) / max(finding.threshold or 1.0, 1e-6)
-    return (finding.code != ANY, _STATUS_ORDER[finding.status], -(finding.volume_ml or 0.0), -nearness)
+    place = 0 if finding.code == ANY else 2 if finding.code == ABNORMAL else 1
+    return (place, _STATUS_ORDER[finding.status], -(finding.volume_ml or 0.0), -nearness)
 
 
 def short_name(code: str) -> str:
-    """The name where "hemorrhage" is said already."""
+    """The name where "hemorrhage" is said already; of findings on MRI, where it is not, the whole name."""
+    if code in MR_CODES:
+        return FINDING_CODES[code].name
     return "Any hemorrhage" if code == ANY else FINDING_CODES[code].name.removesuffix(" hemorrhage")
 
 
 def summary(result: ExamResult, findings: Sequence[Finding] | None = None) -> str:
     """The whole exam in one sentence."""
     findings = result.findings if findings is None else findings
+    if result.contrast:
+        return _mr_summary(findings)
     any_findings = [finding for finding in findings if finding.code == ANY]
     if any(finding.present is None for finding in any_findings) or not any_findings:
         reason = next((finding.reason for finding in any_findings if finding.reason), "")
@@ -91,6 +103,18 @@ def summary(result: ExamResult, findings: Sequence[Finding] | None = None) -> st
         size = f" {max(volumes):.1f} mL in all." if volumes else ""
         return f"Hemorrhage found{where}.{size}{_split(any_findings)}"
     return f"No hemorrhage found by this model.{_split(any_findings)}"
+
+
+def _mr_summary(findings: Sequence[Finding]) -> str:
+    """The findings on one series of a brain MRI; what could not be looked at is said before what was not found."""
+    by_status = {status: [f for f in findings if f.status == status] for status in _STATUS_ORDER}
+    found, unseen = by_status["found"], by_status["could_not_look"]
+    if not found and not by_status["not_found"]:
+        reason = next((finding.reason for finding in unseen if finding.reason), "")
+        return f"This study could not be assessed. That is not a negative result. {reason}".strip()
+    names = {status: ", ".join(short_name(f.code).lower() for f in group) for status, group in by_status.items()}
+    said = f"Found: {names['found']}." if found else f"Not detected: {names['not_found']}."
+    return f"{said} Not assessed: {names['could_not_look']}." if unseen else said
 
 
 def opinion_texts(result: ExamResult, finding: Finding) -> list[str]:

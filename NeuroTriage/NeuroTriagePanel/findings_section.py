@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from slicer.i18n import tr as _
 
-from .findings_rows import finding_rows, opinions_line
+from .findings_rows import FindingRow, finding_rows, opinions_line
 from .findings_table import FindingsTable
 from .review import Review
 from .slice_views import key_point_ras, look_at
 from .theme import tone_style
+
+
+@dataclass(frozen=True)
+class OtherSeries:
+    """What was found on another series of the study.
+
+    Args:
+        volume: its node.
+        rows: lines for the table; their codes are none of the present series'.
+    """
+
+    volume: object
+    rows: tuple[FindingRow, ...]
 
 
 class FindingsSection:
@@ -19,11 +33,13 @@ class FindingsSection:
     Args:
         ui: the widgets by name.
         on_edit: called with a code when the reader wants to correct its mask.
+        on_other_series: called with a volume node and a code of a finding that is shown on it.
     """
 
-    def __init__(self, ui, on_edit: Callable[[str], None]) -> None:
-        self._ui, self._on_edit = ui, on_edit
+    def __init__(self, ui, on_edit: Callable[[str], None], on_other_series: Callable[[object, str], None]) -> None:
+        self._ui, self._on_edit, self._on_other_series = ui, on_edit, on_other_series
         self._review: Review | None = None
+        self._others: list[OtherSeries] = []
         self._updating = False
         self.table = FindingsTable(ui.findingsTable, self._on_row, self._on_shown)
         for button, decision in ((ui.acceptButton, "accept"), (ui.editButton, "edit"), (ui.rejectButton, "reject")):
@@ -34,7 +50,7 @@ class FindingsSection:
 
     def use(self, review: Review | None) -> None:
         """Show this review, or nothing."""
-        self._review = review
+        self._review, self._others = review, []
         self._ui.findingsSection.visible = review is not None
         self.table.show((), ())
         if review is not None:
@@ -47,6 +63,16 @@ class FindingsSection:
             self.table.select(next((item.code for item in review.result.findings if item.present), None))
             self._update_selected({item.code: item for item in review.findings()})
 
+    def show_others(self, others: list[OtherSeries]) -> None:
+        """Findings of the same study that are shown on other series stand below those of this one."""
+        self._others = others
+        self.update()
+
+    def look_at(self, code: str) -> None:
+        """Select the line of a finding and go to its key slice."""
+        self.table.select(code)
+        self._on_row(code)
+
     def update(self) -> None:
         """Make the widgets say what the review says."""
         review = self._review
@@ -54,7 +80,8 @@ class FindingsSection:
             return
         findings = review.findings()
         rows = finding_rows(review.result, findings, review.state.decisions, edited=review.edited_codes())
-        self.table.show(rows, self._shown_codes())
+        elsewhere = [row for other in self._others for row in other.rows]
+        self.table.show((*rows, *elsewhere), self._shown_codes())
         self._update_selected({item.code: item for item in findings})
 
     def decide(self, decision: str) -> None:
@@ -85,6 +112,10 @@ class FindingsSection:
         return [by_code[row.code] for row in rows]
 
     def _on_row(self, code: str) -> None:
+        other = next((other for other in self._others if code in {row.code for row in other.rows}), None)
+        if other is not None:
+            self._on_other_series(other.volume, code)
+            return
         findings = {item.code: item for item in self._review.findings()}
         point = key_point_ras(self._review.result, findings[code], self._review.label_kji)
         if point is not None:
@@ -111,8 +142,8 @@ class FindingsSection:
     def _update_sliders(self, finding) -> None:
         ui, review = self._ui, self._review
         maps = review.reading.voxel_probabilities if review.draws_masks else None
-        ui.thresholdWidget.visible = maps is not None
-        if maps is None:
+        ui.thresholdWidget.visible = review.draws_masks
+        if not review.draws_masks:
             return
         self._updating = True
         ui.thresholdWidget.enabled = review.can_move_thresholds
@@ -123,8 +154,10 @@ class FindingsSection:
         ui.thresholdSlider.enabled = review.can_move_thresholds and threshold is not None
         if threshold is not None:
             ui.thresholdSlider.value = 100.0 * threshold
-        ui.pixelSlider.minimum = 100.0 * maps.floor
-        ui.pixelSlider.value = 100.0 * (review.state.pixel_threshold or maps.threshold)
+        ui.pixelSlider.enabled = review.can_move_pixel_threshold
+        if maps is not None:
+            ui.pixelSlider.minimum = 100.0 * maps.floor
+            ui.pixelSlider.value = 100.0 * (review.state.pixel_threshold or maps.threshold)
         moved = bool(review.state.threshold) or review.state.pixel_threshold is not None
         ui.resetThresholdsButton.enabled = moved and review.can_move_thresholds
         self._updating = False

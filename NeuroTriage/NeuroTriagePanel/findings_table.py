@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 import qt
+from slicer.i18n import tr as _
 
 from .findings_rows import COLUMNS, NONE, FindingRow
 from .theme import color
@@ -39,6 +40,7 @@ class FindingsTable:
         header.setSectionResizeMode(_FINDING, qt.QHeaderView.Stretch)
         for column in range(len(COLUMNS)):
             table.horizontalHeaderItem(column).setTextAlignment(_alignment(column))
+        table.horizontalHeaderItem(_READER).setToolTip(_("Your decision: accepted, edited or rejected"))
         table.styleSheet = _STYLE
         header.setFixedHeight(_ROW_PX)
         table.verticalHeader().setDefaultSectionSize(_ROW_PX)

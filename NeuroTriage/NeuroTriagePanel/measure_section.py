@@ -7,7 +7,8 @@ import slicer
 from slicer.i18n import tr as _
 
 from NeuroTriageLib.core.errors import NeuroTriageError
-from NeuroTriageLib.review.live_measurements import LiveMeasurement, measure_label
+from NeuroTriageLib.core.pauses import Pausing, without_pauses
+from NeuroTriageLib.review.live_measurements import LiveMeasurement, measure_label_pausing
 
 from .abc2_lines import (
     AXIS_ATTRIBUTE,
@@ -23,6 +24,7 @@ from .figures_table import fill_figures
 from .findings_rows import short_name
 from .prior_exam import change_rows, compare
 from .review import Review
+from .step_by_step import StepByStep
 from .theme import tone_style
 
 COLUMNS = ("Finding", "mL", "A", "B", "C", "ABC/2", "Off")
@@ -43,11 +45,12 @@ class MeasureSection:
         self._review: Review | None = None
         self._observed: list[tuple] = []
         self._placing = False
+        self._steps: StepByStep | None = None
         self.measured: dict[str, LiveMeasurement] = {}
         self._rest = qt.QTimer()
         self._rest.setSingleShot(True)
         self._rest.setInterval(_REST_MS)
-        self._rest.connect("timeout()", self.measure)
+        self._rest.connect("timeout()", self._on_rest)
         ui.linesCheckBox.connect("toggled(bool)", self._on_lines_shown)
         ui.proposeButton.connect("clicked(bool)", self._on_propose)
         ui.priorSelector.connect("currentNodeChanged(vtkMRMLNode*)", self._update_prior)
@@ -56,7 +59,7 @@ class MeasureSection:
     def use(self, review: Review | None) -> None:
         """Measure this review, or nothing."""
         self._stop_watching()
-        self._rest.stop()
+        self._stop_measuring()
         self._review, self.measured = review, {}
         self._ui.measureSection.visible = review is not None and review.draws_masks
         self._ui.samePatientCheckBox.checked = False
@@ -72,20 +75,39 @@ class MeasureSection:
         self.use(None)
 
     def measure_soon(self) -> None:
-        """Measure when the hand rests."""
+        """Measure when the hand rests, finding by finding, so that the interface answers in between."""
+        self._stop_measuring()
         self._rest.start()
 
     def measure(self) -> None:
-        """Measure the present mask with the reader's lines; lines that nobody moved follow the mask."""
+        """Measure the present mask with the reader's lines now; lines that nobody moved follow the mask."""
+        self._stop_measuring()
+        if self._can_measure():
+            without_pauses(self._measure_pausing())
+
+    def _on_rest(self) -> None:
+        if self._can_measure():
+            self._steps = StepByStep(self._measure_pausing(), lambda done: None, _raise)
+
+    def _stop_measuring(self) -> None:
         self._rest.stop()
+        if self._steps is not None:
+            self._steps.stop()
+            self._steps = None
+
+    def _can_measure(self) -> bool:
+        return self._review is not None and bool(slicer.mrmlScene.IsNodePresent(self._review.nodes.ct))
+
+    def _measure_pausing(self) -> Pausing[None]:
         review = self._review
-        if review is None or not slicer.mrmlScene.IsNodePresent(review.nodes.ct):
-            return
         lines = [node for node in review.nodes.lines if slicer.mrmlScene.IsNodePresent(node)]
-        self.measured = measure_label(review.label_kji, review.result.grid, moved_lines(lines))
-        self._place_lines()
-        self._show()
-        self._update_prior()
+        measured = yield from measure_label_pausing(review.label_kji, review.result.grid, moved_lines(lines))
+        yield
+        if self._can_measure():  # a scene may have been closed meanwhile
+            self.measured = measured
+            self._place_lines()
+            self._show()
+            self._update_prior()
 
     def _show(self) -> None:
         rows = [_cells(item) for item in self.measured.values()]
@@ -192,6 +214,10 @@ def _tooltip(item: LiveMeasurement) -> str:
     if item.abc2 is not None and item.abc2.edited:
         lines.append("* moved by the reader")
     return "\n".join(lines)
+
+
+def _raise(error: Exception) -> None:
+    raise error
 
 
 def _shown(node) -> bool:

@@ -11,16 +11,18 @@ from NeuroTriageLib.core.errors import NeuroTriageError
 from .cases_section import CasesSection
 from .edit_section import EditSection
 from .exam_store import ExamStore
-from .findings_rows import summary
-from .findings_section import FindingsSection
+from .findings_rows import finding_rows, summary
+from .findings_section import FindingsSection, OtherSeries
 from .installation import Installation
 from .measure_section import MeasureSection
 from .report_section import ReportSection
 from .review import Review
-from .review_node import restore, review_nodes
+from .review_node import restore, review_nodes, study_siblings
 from .run_section import RunSection
 from .shortcuts import Shortcuts, shortcuts_text
 from .sign_section import SignSection
+from .slice_views import show_in_slice_views
+from .study_run import series_name
 from .study_section import StudySection
 from .view_section import ViewSection
 from .worker_client import WorkerCommand
@@ -45,8 +47,8 @@ class PanelWidget:
             ui, Installation(requirements_path), self.show_review, self._on_busy, self._on_worker_answer, worker_command
         )
         send = self.run.worker.send
-        self.study = StudySection(ui, send, self._on_loaded, self._on_case_failed)
-        self.findings = FindingsSection(ui, self._on_edit)
+        self.study = StudySection(ui, send, self._on_loaded, self._on_case_failed, self._on_study)
+        self.findings = FindingsSection(ui, self._on_edit, self._on_other_series)
         self.view = ViewSection(ui)
         self.edit = EditSection(ui)
         self.measure = MeasureSection(ui)
@@ -149,8 +151,13 @@ class PanelWidget:
             review.state.case_key = self._opening_case
         self._opening_case = ""
         self.review = review
+        if review is not None and self.parameters is not None:  # of a study the panel chooses the series
+            self._volume_seen = self.parameters.inputVolume = review.nodes.ct
+            self._watch(review.nodes.ct)
         for section in self._sections:
             section.use(review)
+        if review is not None:
+            self.findings.show_others(_others_of_study(review))
 
     def open_case(self, entry) -> None:
         """Open a case of the list: a study of the DICOM database, or a path; it is read at once."""
@@ -202,6 +209,18 @@ class PanelWidget:
         else:
             self.study.on_event(event)
 
+    def _on_other_series(self, volume, code: str) -> None:
+        """A finding of the same study that is shown on another series was clicked."""
+        self.parameters.inputVolume = volume
+        self.update()
+        if self.review is not None and self.review.nodes.ct is volume:
+            show_in_slice_views(volume)
+            self.findings.look_at(code)
+
+    def _on_study(self, paths: list[str], subject) -> None:
+        """The whole study is to be read."""
+        self.run.start_study(paths, subject)
+
     def _on_edit(self, code: str) -> None:
         self.edit.start(code)
 
@@ -218,6 +237,22 @@ class PanelWidget:
             "accept": lambda: self.findings.decide("accept"),
             "reject": lambda: self.findings.decide("reject"),
         }
+
+
+def _others_of_study(review: Review) -> list[OtherSeries]:
+    """What was found on the other series of the study that are still in the scene."""
+    others = []
+    own = {finding.code for finding in review.result.findings}
+    for node in study_siblings(review.nodes.ct):
+        if node.GetNodeReference("ct") is None:
+            continue
+        other = restore(node)
+        findings = [finding for finding in other.findings() if finding.code not in own]
+        where = series_name(other.result)
+        rows = finding_rows(other.result, findings, other.state.decisions, elsewhere=where)
+        other.close()
+        others.append(OtherSeries(other.nodes.ct, rows))
+    return others
 
 
 def active_volume() -> slicer.vtkMRMLScalarVolumeNode | None:

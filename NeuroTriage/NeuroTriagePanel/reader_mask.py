@@ -9,14 +9,14 @@ import numpy as np
 import slicer
 import vtk
 
-from NeuroTriageLib.core.codes import CT_HEMORRHAGE_CODES
 from NeuroTriageLib.review.labels import SEGMENT_VALUES
 
+from .result_nodes import MODALITY_ATTRIBUTE
 from .scene_bridge import ExamNodes
 from .segment_arrays import read_label, write_label
 
 VERSION_ATTRIBUTE = "NeuroTriage.version"
-READER_NAME = "Hemorrhage (reader)"
+READER_NAMES = {"CT": "Hemorrhage (reader)", "MR": "Findings (reader)"}
 
 
 class ReaderMask:
@@ -25,11 +25,14 @@ class ReaderMask:
     Args:
         nodes: of the exam; nodes.working is filled in when the reader's version is made.
         model_label: (K, J, I) of version 0 in the review's fixed values.
+        codes: what can be painted; each has a segment in the reader's version.
         on_edited: called after each change of the reader's mask that did not come from here.
     """
 
-    def __init__(self, nodes: ExamNodes, model_label: np.ndarray, on_edited: Callable[[], None]) -> None:
-        self._nodes, self._model_label, self._on_edited = nodes, model_label, on_edited
+    def __init__(
+        self, nodes: ExamNodes, model_label: np.ndarray, codes: tuple[str, ...], on_edited: Callable[[], None]
+    ) -> None:
+        self._nodes, self._model_label, self._codes, self._on_edited = nodes, model_label, codes, on_edited
         self._removed: dict[str, np.ndarray] = {}
         self._observed: list[tuple[vtk.vtkObject, int]] = []
         self._ours = False
@@ -60,7 +63,7 @@ class ReaderMask:
         self.make()
         self._removed = {}
         with self._own_change():
-            write_label(self._nodes.working, self._nodes.ct, label_kji, CT_HEMORRHAGE_CODES)
+            write_label(self._nodes.working, self._nodes.ct, label_kji, self._codes)
 
     def make(self) -> slicer.vtkMRMLSegmentationNode:
         """The reader's node, a copy of the model's mask when it is new; every type has a segment to paint in."""
@@ -68,7 +71,7 @@ class ReaderMask:
             return self._nodes.working
         model, ct = self._nodes.segmentations[0], self._nodes.ct
         node = slicer.mrmlScene.AddNewNodeByClass(
-            "vtkMRMLSegmentationNode", slicer.mrmlScene.GenerateUniqueName(READER_NAME)
+            "vtkMRMLSegmentationNode", slicer.mrmlScene.GenerateUniqueName(_reader_name(ct))
         )
         node.CreateDefaultDisplayNodes()
         node.SetReferenceImageGeometryParameterFromVolumeNode(ct)
@@ -76,7 +79,7 @@ class ReaderMask:
         node.GetSegmentation().SetSourceRepresentationName("Binary labelmap")
         node.SetAttribute(VERSION_ATTRIBUTE, "reader")
         node.GetDisplayNode().CopyContent(model.GetDisplayNode())
-        write_label(node, ct, self._model_label, CT_HEMORRHAGE_CODES)
+        write_label(node, ct, self._model_label, self._codes)
         self._nodes.add_working(node)
         model.SetDisplayVisibility(False)
         self._observe(node.GetSegmentation(), self._on_reader_mask_changed)
@@ -143,3 +146,7 @@ class ReaderMask:
             return
         with self._own_change():
             write_label(self._nodes.segmentations[0], self._nodes.ct, self._model_label)
+
+
+def _reader_name(ct: slicer.vtkMRMLScalarVolumeNode) -> str:
+    return READER_NAMES.get(ct.GetAttribute(MODALITY_ATTRIBUTE) or "CT", READER_NAMES["CT"])

@@ -1,23 +1,25 @@
-"""The section Report: text for the dictation on the clipboard, and the HTML page with what was edited marked."""
+"""The section Report: text for the dictation, the HTML page, and DICOM objects, with what was edited marked."""
 
 from __future__ import annotations
 
 import shutil
 import tempfile
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import qt
 import slicer
 from slicer.i18n import tr as _
 
-from NeuroTriageLib.core.errors import NeuroTriageError
+from NeuroTriageLib.core.errors import ConfigError, NeuroTriageError
 from NeuroTriageLib.core.exchange import save_exam
 from NeuroTriageLib.core.findings import ExamResult
 from NeuroTriageLib.review.dictation import dictation_text
 
 from .exam_store import ExamStore, present_exam
 from .review import Review
+from .study_source import files_of_volume
 from .theme import tone_style
 
 
@@ -27,7 +29,7 @@ class ReportSection:
     Args:
         ui: the widgets by name.
         store: who reads.
-        send: hands a request to the worker, which writes the HTML page.
+        send: hands a request to the worker, which writes page and objects.
     """
 
     def __init__(self, ui, store: ExamStore, send: Callable[..., None]) -> None:
@@ -38,6 +40,7 @@ class ReportSection:
         ui.reportSection.connect("contentsCollapsed(bool)", lambda collapsed: self.update())
         ui.copyReportButton.connect("clicked(bool)", self.copy)
         ui.htmlReportButton.connect("clicked(bool)", self._on_html)
+        ui.dicomExportButton.connect("clicked(bool)", self._on_dicom)
 
     def use(self, review: Review | None) -> None:
         """Report on this review, or nothing."""
@@ -45,6 +48,7 @@ class ReportSection:
         self._ui.reportSection.visible = review is not None
         self._say("")
         if review is not None:
+            self._ui.dicomExportButton.enabled = not review.result.contrast
             review.decided.add(self._forget_text)
             review.mask_changed.add(self._forget_text)
             self._forget_text()
@@ -73,31 +77,61 @@ class ReportSection:
 
     def write_html(self, path: str) -> None:
         """Have the worker write the page; the answer comes to on_event."""
+        self._ask(self._exam, command="report", path=path)
+
+    def export_dicom(self, folder: str, paths: list[str]) -> None:
+        """Have the worker write DICOM objects into a new folder; the answer comes to on_event.
+
+        Args:
+            folder: is made.
+            paths: the DICOM files of the exam's series, or a folder that holds them.
+        """
+        self._ask(self._kept_exam, command="export", folder=folder, paths=paths)
+
+    def on_event(self, event: dict) -> None:
+        """The worker has written what was asked for, or says why not."""
+        if event.get("id") != f"report {self._count}":
+            return
+        self.close()
+        if event["event"] == "report":
+            self._say(_("Written: {0}").format(event["path"]), "good")
+        elif event["event"] == "exported":
+            self._say(_("{0} DICOM objects are in {1}.").format(len(event["files"]), event["folder"]), "good")
+        else:
+            self._say(f"{event['what']} {event['next_step']}".strip(), "problem")
+
+    def _ask(self, exam: Callable[[], ExamResult], **request) -> None:
         try:
-            exam = self._exam()
+            result = exam()
             self.close()
             self._folder = Path(tempfile.mkdtemp(prefix="neurotriage-"))
-            save_exam(exam, self._folder)
+            save_exam(result, self._folder)
         except NeuroTriageError as error:
             self._say(error.message(), "problem")
             return
         except OSError as error:
-            self._say(_("The report cannot be handed on: {0}.").format(error.strerror), "problem")
+            self._say(_("The exam cannot be handed on: {0}.").format(error.strerror), "problem")
             return
         self._count += 1
-        self._send(id=f"report {self._count}", command="report", exam=str(self._folder), path=path)
+        self._send(id=f"report {self._count}", exam=str(self._folder), **request)
         self._say(_("Writing..."))
-
-    def on_event(self, event: dict) -> None:
-        """The worker has written the page, or says why not."""
-        self.close()
-        if event["event"] == "report":
-            self._say(_("Written: {0}").format(event["path"]), "good")
-        else:
-            self._say(f"{event['what']} {event['next_step']}".strip(), "problem")
 
     def _exam(self) -> ExamResult:
         return present_exam(self._review, self._store)
+
+    def _kept_exam(self) -> ExamResult:
+        """The version that was saved, or the model's answer while the reader has changed nothing.
+
+        Raises ConfigError for what nobody has saved: what goes to an archive must be found again in the store.
+        """
+        review = self._review
+        if review.saved_version is not None:
+            return self._exam()
+        if review.is_edited or review.state.decisions or review.state.threshold:
+            raise ConfigError(
+                "Your changes are not saved yet.", next_step="Save, approve or flag them first, then export."
+            )
+        return review.result
 
     def _forget_text(self) -> None:
         self._ui.reportText.plainText = _("Copy as text writes the report of the present state here, too.")
@@ -106,6 +140,18 @@ class ReportSection:
         path = qt.QFileDialog.getSaveFileName(slicer.util.mainWindow(), _("Report"), "report.html", "HTML (*.html)")
         if path:
             self.write_html(path)
+
+    def _on_dicom(self) -> None:
+        """The source's files are known to Slicer's database, or the user names their folder."""
+        ask = qt.QFileDialog.getExistingDirectory
+        paths = files_of_volume(self._review.nodes.ct)
+        if not paths:
+            folder = ask(slicer.util.mainWindow(), _("Folder with the DICOM files of this exam"))
+            paths = [folder] if folder else []
+        target = ask(slicer.util.mainWindow(), _("Folder for the results")) if paths else ""
+        if target:
+            name = f"NeuroTriage {datetime.now():%Y-%m-%d %H%M%S}"
+            self.export_dicom(str(Path(target, name)), paths)
 
     def _say(self, text: str, tone: str = "neutral") -> None:
         label = self._ui.reportLabel

@@ -9,6 +9,7 @@ import vtk
 from NeuroTriageLib.core.codes import FINDING_CODES
 from NeuroTriageLib.core.findings import ExamResult, Finding, Reading
 from NeuroTriageLib.core.heat_percent import to_percent
+from NeuroTriageLib.core.mr_images import CONTRAST_NAMES
 from NeuroTriageLib.core.volume import Volume
 from NeuroTriageLib.review.labels import label_of_reading
 
@@ -21,21 +22,39 @@ from .volume_geometry import place_volume
 BRAIN_WINDOW_HU, BRAIN_LEVEL_HU = 80.0, 40.0
 # Heat below this percentage is not painted: it is the colour of "nothing here" (ours).
 HEAT_SHOWN_FROM_PERCENT = 5.0
+# MR signal has no unit: white is this percentile of the head's voxels (ours), so that fat does not set the scale.
+BRIGHTEST_PERCENT = 99.0
+MODALITY_ATTRIBUTE = "NeuroTriage.modality"
 HEATMAP_ATTRIBUTE = "NeuroTriage.heatmap_of"
 
 
 def add_ct_node(volume: Volume, name: str = "Head CT") -> slicer.vtkMRMLScalarVolumeNode:
-    """A new volume node with the exam's voxels at their true place, shown in the brain window."""
+    """A new volume node with the exam's voxels at their true place; CT is shown in the brain window."""
     node = add_node("vtkMRMLScalarVolumeNode", name)
     slicer.util.updateVolumeFromArray(node, np.ascontiguousarray(volume.array_kji))
     place_volume(node, volume.grid)
-    node.SetVoxelValueQuantity(_coded("112031", "DCM", "Attenuation Coefficient"))
-    node.SetVoxelValueUnits(_coded("[hnsf'U]", "UCUM", "Hounsfield unit"))
+    if volume.modality == "CT":
+        node.SetVoxelValueQuantity(_coded("112031", "DCM", "Attenuation Coefficient"))
+        node.SetVoxelValueUnits(_coded("[hnsf'U]", "UCUM", "Hounsfield unit"))
+    node.SetAttribute(MODALITY_ATTRIBUTE, volume.modality)
     if volume.sop_instance_uids:
         node.SetAttribute("DICOM.instanceUIDs", " ".join(volume.sop_instance_uids))
     node.CreateDefaultDisplayNodes()
-    show_brain_window(node)
+    if volume.modality == "CT":
+        show_brain_window(node)
+    else:
+        show_signal_window(node, volume.array_kji)
     return node
+
+
+def show_signal_window(volume_node: slicer.vtkMRMLScalarVolumeNode, array_kji: np.ndarray) -> None:
+    """Show an MR image in grey, from nothing to the brightest but a few of its voxels that are not air."""
+    signal = array_kji[array_kji > 0]
+    top = float(np.percentile(signal[:: max(len(signal) // 100_000, 1)], BRIGHTEST_PERCENT)) if len(signal) else 1.0
+    display = volume_node.GetDisplayNode()
+    display.SetAndObserveColorNodeID("vtkMRMLColorTableNodeGrey")
+    display.AutoWindowLevelOff()
+    display.SetWindowLevelMinMax(0.0, top)
 
 
 def show_brain_window(volume_node: slicer.vtkMRMLScalarVolumeNode) -> None:
@@ -50,7 +69,7 @@ def add_segmentation_node(
     result: ExamResult, reading: Reading, ct_node: slicer.vtkMRMLScalarVolumeNode
 ) -> slicer.vtkMRMLSegmentationNode:
     """One segment per type that is present, with its names, codes and origin, on the voxels of the CT."""
-    node = add_node("vtkMRMLSegmentationNode", f"Hemorrhage ({reading.system})")
+    node = add_node("vtkMRMLSegmentationNode", _node_name("Hemorrhage", "Findings", result, reading))
     node.CreateDefaultDisplayNodes()
     node.SetReferenceImageGeometryParameterFromVolumeNode(ct_node)
     node.SetAndObserveTransformNodeID(ct_node.GetTransformNodeID())
@@ -78,12 +97,21 @@ def _tag_segment(segment: slicer.vtkSegment, code: str, result: ExamResult, read
     segment.SetTag("NeuroTriage.edited", "false")
 
 
-def add_heatmap_node(reading: Reading, ct_node: slicer.vtkMRMLScalarVolumeNode) -> slicer.vtkMRMLScalarVolumeNode:
-    """The probability of any hemorrhage at each voxel, in percent; transparent where it is near 0.
+def _node_name(on_ct: str, on_mr: str, result: ExamResult, reading: Reading) -> str:
+    """ "Hemorrhage (kuo2019)" on CT, "Findings (nael2021, FLAIR)" on MRI."""
+    if result.contrast:
+        return f"{on_mr} ({reading.system}, {CONTRAST_NAMES[result.contrast]})"
+    return f"{on_ct} ({reading.system})"
+
+
+def add_heatmap_node(
+    result: ExamResult, reading: Reading, ct_node: slicer.vtkMRMLScalarVolumeNode
+) -> slicer.vtkMRMLScalarVolumeNode:
+    """The probability of any hemorrhage (on MRI of what was found) at each voxel, in percent; clear where it is near 0.
 
     The attribute NeuroTriage.heatmap_of names the system.
     """
-    node = add_node("vtkMRMLScalarVolumeNode", f"Hemorrhage heatmap ({reading.system})")
+    node = add_node("vtkMRMLScalarVolumeNode", _node_name("Hemorrhage heatmap", "Heatmap", result, reading))
     slicer.util.updateVolumeFromArray(node, to_percent(reading.heatmap_kji))
     node.CopyOrientation(ct_node)
     node.SetAndObserveTransformNodeID(ct_node.GetTransformNodeID())

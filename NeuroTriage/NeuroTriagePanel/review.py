@@ -12,11 +12,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import qt
 
-from NeuroTriageLib.core.codes import ANY
+from NeuroTriageLib.core.codes import ANY, CT_HEMORRHAGE_CODES, MR_CODES
 from NeuroTriageLib.core.findings import ExamResult, Finding, Reading
-from NeuroTriageLib.measurements.volume import largest_slice
-from NeuroTriageLib.review.labels import SEGMENT_VALUES, finding_mask, label_of_reading
-from NeuroTriageLib.review.live_measurements import segment_volumes_ml
+from NeuroTriageLib.measurements.volume import slice_of_largest_area
+from NeuroTriageLib.review.labels import SEGMENT_VALUES, label_of_reading, slice_areas, voxel_counts
+from NeuroTriageLib.review.live_measurements import counted_volumes_ml
 from NeuroTriageLib.review.thresholds import label_at
 from NeuroTriageLib.review.versions import Version
 
@@ -68,8 +68,9 @@ class Review:
         self.model_label = (
             label_of_reading(self.reading) if self.draws_masks else np.zeros(result.grid.shape_kji, np.uint8)
         )
-        self.mask = ReaderMask(nodes, self.model_label, self._on_mask_edited)
+        self.mask = ReaderMask(nodes, self.model_label, self.paint_codes, self._on_mask_edited)
         self._label: np.ndarray | None = None
+        self._counted: np.ndarray | None = None
         # What thresholds and decisions made of the mask; a mask that differs from it was edited by hand.
         self._drawn = None if self.state.hand_edited else self.label_kji
         self._telling = False
@@ -86,9 +87,21 @@ class Review:
         return self.reading is not None and self.reading.segments
 
     @property
+    def paint_codes(self) -> tuple[str, ...]:
+        """What a reader can paint: every hemorrhage type on CT, on MRI what is outlined on this series."""
+        if not self.result.contrast:
+            return CT_HEMORRHAGE_CODES
+        return tuple(code for code in (self.reading.codes if self.reading else ()) if code in SEGMENT_VALUES)
+
+    @property
     def can_move_thresholds(self) -> bool:
-        """True while the mask follows from the stored probabilities and no stroke would be lost."""
-        return self.draws_masks and self.reading.voxel_probabilities is not None and not self.state.hand_edited
+        """True while the mask follows from the model's answer and no stroke would be lost."""
+        return self.draws_masks and not self.state.hand_edited
+
+    @property
+    def can_move_pixel_threshold(self) -> bool:
+        """True when the probability of each voxel is known too."""
+        return self.can_move_thresholds and self.reading.voxel_probabilities is not None
 
     @property
     def label_kji(self) -> np.ndarray:
@@ -98,12 +111,21 @@ class Review:
         return self._label
 
     @property
+    def _counts(self) -> np.ndarray:
+        """(K, segments) voxels of the present mask."""
+        if self._counted is None:
+            self._counted = voxel_counts(self.label_kji)
+        return self._counted
+
+    @property
     def is_edited(self) -> bool:
         """True when the mask is no longer the model's."""
         return self.mask.exists and not np.array_equal(self.label_kji, self.model_label)
 
     def edited_codes(self) -> set[str]:
         """The findings whose mask is no longer the model's."""
+        if not self.mask.exists:
+            return set()
         changed = self.label_kji != self.model_label
         values = set(np.unique(self.label_kji[changed])) | set(np.unique(self.model_label[changed]))
         return {code for code, value in SEGMENT_VALUES.items() if value in values} | ({ANY} if values else set())
@@ -126,14 +148,14 @@ class Review:
 
     def volumes_ml(self) -> dict[str, float]:
         """Code -> mL of the present mask, "any" for all of it; fast enough for every stroke."""
-        return segment_volumes_ml(self.label_kji, self.result.grid)
+        return counted_volumes_ml(self._counts, self.result.grid)
 
     def findings(self) -> tuple[Finding, ...]:
         """The lines of the answer with the reader's thresholds, and the mL and key slice of the present mask."""
         if not self.draws_masks:
             return self.result.findings
-        volumes, label = self.volumes_ml(), self.label_kji
-        return tuple(self._finding(item, volumes.get(item.code, 0.0), label) for item in self.result.findings)
+        volumes = self.volumes_ml()
+        return tuple(self._finding(item, volumes.get(item.code, 0.0)) for item in self.result.findings)
 
     def threshold_of(self, code: str) -> float | None:
         """The operating point in force."""
@@ -148,7 +170,7 @@ class Review:
 
     def move_pixel_threshold(self, value: float) -> None:
         """Another voxel probability from which the mask is drawn."""
-        if self.can_move_thresholds and value != self.state.pixel_threshold:
+        if self.can_move_pixel_threshold and value != self.state.pixel_threshold:
             self.state.pixel_threshold = value
             self._redraw()
 
@@ -170,7 +192,7 @@ class Review:
                 self.state.decisions.pop(each, None)
             else:
                 self.state.decisions[each] = decision
-        types = [each for each in codes if each != ANY]
+        types = [each for each in codes if each != ANY and each in SEGMENT_VALUES]
         self.saved_version = None
         if decision == "reject":
             self.mask.remove(types)
@@ -201,10 +223,20 @@ class Review:
 
     def _redraw(self) -> None:
         rejected = [code for code, decision in self.state.decisions.items() if decision == "reject"]
-        label = label_at(self.reading, self._all_thresholds(), self.state.pixel_threshold)
+        label = self._label_at_thresholds()
         self.mask.write(label)
-        self.mask.remove([code for code in rejected if code != ANY])
+        self.mask.remove([code for code in rejected if code != ANY and code in SEGMENT_VALUES])
         self._forget_label()
+
+    def _label_at_thresholds(self) -> np.ndarray:
+        """Drawn anew from the voxels' probabilities; without them the model's mask of what is still found."""
+        if self.reading.voxel_probabilities is not None:
+            return label_at(self.reading, self._all_thresholds(), self.state.pixel_threshold)
+        moved = replace(self.reading, threshold=self._all_thresholds())
+        gone = [code for code in self.reading.codes if code in SEGMENT_VALUES and not moved.is_present(code)]
+        label = self.model_label.copy()
+        label[np.isin(label, [SEGMENT_VALUES[code] for code in gone])] = 0
+        return label
 
     def _all_thresholds(self) -> dict[str, float]:
         return {**self.reading.threshold, **self.state.threshold}
@@ -214,7 +246,7 @@ class Review:
 
         One stroke gives several events; listeners hear of it once, when Qt's loop comes round.
         """
-        self._label, self.saved_version = None, None
+        self._forget()
         if not self._telling:
             self._telling = True
             qt.QTimer.singleShot(0, self._tell_of_edit)
@@ -227,26 +259,29 @@ class Review:
 
     def _forget_label(self) -> None:
         """The mask was changed from here, by thresholds, decisions or a version that was taken over."""
-        self._label, self.saved_version = None, None
+        self._forget()
         if not self.state.hand_edited:
             self._drawn = self.label_kji
         self.mask_changed.tell()
 
-    def _finding(self, item: Finding, volume_ml: float, label: np.ndarray) -> Finding:
+    def _forget(self) -> None:
+        self._label = self._counted = self.saved_version = None
+
+    def _finding(self, item: Finding, volume_ml: float) -> Finding:
         """A finding with the present mask; a mask that the reader drew makes it found, whatever the model said."""
         if item.probability is None and not volume_ml:
             return item
         threshold = self.threshold_of(item.code)
         rejected = self.state.decisions.get(item.code) == "reject"
         by_model = not rejected and item.probability is not None and item.probability >= threshold
-        by_model = by_model and (item.code == ANY or self._any_is_present())
+        by_model = by_model and (item.code == ANY or item.code in MR_CODES or self._any_is_present())
         found = volume_ml > 0 or (by_model and not self.state.hand_edited)
-        key_slice = largest_slice(finding_mask(label, item.code)) if volume_ml else None
+        key_slice = slice_of_largest_area(slice_areas(self._counts, item.code)) if volume_ml else None
         return replace(
             item,
             status="found" if found else "not_found",
             threshold=threshold,
-            volume_ml=volume_ml,
+            volume_ml=None if item.volume_ml is None and not volume_ml else volume_ml,
             components=item.components if not self.mask.exists else None,
             key_slice=key_slice if key_slice is not None else (item.key_slice if found else None),
             reason="" if found else item.reason,

@@ -19,6 +19,8 @@ from .review import Review, ReviewState
 from .scene_bridge import ExamNodes, volume_from_node
 from .subject_tree import folder_of
 
+STUDY_ATTRIBUTE = "NeuroTriage.study"
+"""The same on the reviews of all series of one study that was read at once."""
 _STATE_ATTRIBUTE = "NeuroTriage.review_state"
 
 
@@ -38,6 +40,7 @@ def follow(review: Review, node: slicer.vtkMRMLTextNode) -> None:
 
     review.decided.add(note)
     review.mask_changed.add(note)
+    review.nodes.added.add(note)
     note()
 
 
@@ -55,6 +58,15 @@ def review_nodes() -> list[slicer.vtkMRMLTextNode]:
         scene.GetNthNodeByClass(n, "vtkMRMLTextNode") for n in range(scene.GetNumberOfNodesByClass("vtkMRMLTextNode"))
     )
     return [node for node in nodes if node.GetAttribute(REVIEW_ATTRIBUTE)]
+
+
+def study_siblings(ct: slicer.vtkMRMLScalarVolumeNode) -> list[slicer.vtkMRMLTextNode]:
+    """The text nodes of the other series of the study in which this one was read."""
+    own = [node for node in review_nodes() if node.GetNodeReference("ct") is ct]
+    token = own[-1].GetAttribute(STUDY_ATTRIBUTE) if own else None
+    if not token:
+        return []
+    return [node for node in review_nodes() if node.GetAttribute(STUDY_ATTRIBUTE) == token and node is not own[-1]]
 
 
 def restore(node: slicer.vtkMRMLTextNode) -> Review:

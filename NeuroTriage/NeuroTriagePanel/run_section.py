@@ -19,6 +19,8 @@ from .review import Review
 from .run_estimate import estimate_text, updated
 from .run_state import Notice, Phase, RunState
 from .step_by_step import StepByStep
+from .study_run import StudyRun
+from .subject_tree import Subject
 from .theme import tone_style
 from .worker_client import WorkerClient, WorkerCommand
 
@@ -54,7 +56,7 @@ class RunSection:
         self.parameters = None
         self.worker = WorkerClient(self._on_event, self._on_worker_ended, worker_command)
         self.described: dict = {}
-        self._run: ExamRun | None = None
+        self._run: ExamRun | StudyRun | None = None
         self._steps: StepByStep | None = None
         self._pack: str | None = None
         self._systems: list[str | None] = [None]
@@ -93,10 +95,17 @@ class RunSection:
 
     def start(self, choices: RunChoices | None = None) -> None:
         """Read the chosen volume. Args: choices: in place of those of the widgets."""
+        self._start(lambda: ExamRun(self.parameters.inputVolume), choices or self.choices())
+
+    def start_study(self, paths: list[str], subject: Subject) -> None:
+        """Read a whole study on disk, with the system that is chosen or the default one of each modality."""
+        self._start(lambda: StudyRun(paths, subject), self.choices())
+
+    def _start(self, make_run: Callable[[], ExamRun | StudyRun], choices: RunChoices) -> None:
         if self.state.phase is not Phase.IDLE:
             return
         try:
-            self._run = ExamRun(self.parameters.inputVolume)
+            self._run = make_run()
         except NeuroTriageError as error:
             self._end(Notice(error.message(), "problem"))
             return
@@ -105,7 +114,7 @@ class RunSection:
             return
         self.state = self.state.begun(time.monotonic())
         self._clock.start()
-        self.worker.send(**self._run.request(self.state.run, choices or self.choices()))
+        self.worker.send(**self._run.request(self.state.run, choices))
         self._on_busy()
         self.update()
 
@@ -175,7 +184,7 @@ class RunSection:
         default = self.described.get("default_system", "")
         selector.addItem(_("Best that is installed") + (f" ({default})" if default else ""))
         for entry in self.described.get("systems", ()):
-            if entry["packs"] and entry["name"] != default:
+            if entry["packs"] and entry["name"] != default and entry.get("modality") != "MR":  # read with a study
                 self._systems.append(entry["name"])
                 selector.addItem(f"{entry['name']}: {entry['title']}")
         selector.currentIndex = self._systems.index(before) if before in self._systems else 0
@@ -204,7 +213,7 @@ class RunSection:
             self.state = self.state.progressed(event["stage"], event["fraction"])
             self.update()
         elif kind == "result":
-            self._show(Path(event["result"]))
+            self._show(event)
         elif kind == "error":
             where = f" [{event['where']}]" if event["where"] else ""
             self._end(self._problem(f"{event['what']}{where}", event["next_step"], event["what"]))
@@ -235,16 +244,15 @@ class RunSection:
         text = _("Reading exams needs the Python package {0}, which is not installed.").format(", ".join(names))
         return Notice(f"{text} {self._installation.size_text()}", "problem", offers_install=True)
 
-    def _show(self, folder: Path) -> None:
+    def _show(self, event: dict) -> None:
         self.state = self.state.progressed("show", 0.0)
         self.update()
-        self._steps = StepByStep(self._run.show_steps(folder), self._on_shown, self._on_not_shown)
+        self._steps = StepByStep(self._run.show_pausing(event), self._on_shown, self._on_not_shown)
 
-    def _on_shown(self) -> None:
-        review, seconds = self._run.review, time.monotonic() - self.state.started_s
-        result = review.result
+    def _on_shown(self, review: Review) -> None:
+        result, seconds = review.result, time.monotonic() - self.state.started_s
         device = "cuda" if result.device.startswith("cuda") else "cpu"
-        if result.readings:
+        if result.readings and self._run.slices:
             panel_settings.keep_measured_seconds(
                 updated(panel_settings.measured_seconds(), result.readings[0].system, device, self._run.slices, seconds)
             )

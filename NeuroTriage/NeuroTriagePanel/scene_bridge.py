@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import slicer
@@ -12,12 +10,14 @@ import slicer
 from NeuroTriageLib.core.errors import InputError
 from NeuroTriageLib.core.findings import Abc2, ExamResult, Reading
 from NeuroTriageLib.core.geometry import SliceGrid
+from NeuroTriageLib.core.pauses import Pausing, without_pauses
 from NeuroTriageLib.core.volume import Volume
 from NeuroTriageLib.core.voxel_probabilities import VoxelProbabilities
 from NeuroTriageLib.review.live_measurements import AbcLines
 
 from . import result_nodes
 from .abc2_lines import add_lines
+from .listeners import Listeners
 from .region_nodes import add_region_nodes
 from .subject_tree import Subject, place_in_subject_tree, put_into_folder, series_instance_uid
 from .volume_geometry import grid_of_volume
@@ -36,6 +36,7 @@ class ExamNodes:
         regions: boxes of a detector.
         folder_item: subject hierarchy item of the results.
         working: the reader's version of the mask; None until it is made.
+        added: told when a node has come later; what is saved with the scene must refer to it.
     """
 
     ct: slicer.vtkMRMLScalarVolumeNode
@@ -46,17 +47,20 @@ class ExamNodes:
     regions: tuple[slicer.vtkMRMLModelNode, ...] = ()
     folder_item: int = 0
     working: slicer.vtkMRMLSegmentationNode | None = None
+    added: Listeners = field(default_factory=Listeners)
 
     def add_working(self, node: slicer.vtkMRMLSegmentationNode) -> None:
         """Take the reader's version in, also in the subject hierarchy."""
         self.working = node
         put_into_folder(node, self.folder_item)
+        self.added.tell()
 
     def add_lines(self, nodes: list[slicer.vtkMRMLMarkupsLineNode]) -> None:
         """Take lines in, also in the subject hierarchy."""
         self.lines += tuple(nodes)
         for node in nodes:
             put_into_folder(node, self.folder_item)
+        self.added.tell()
 
 
 def show_exam(
@@ -74,39 +78,30 @@ def show_exam(
         result = right_handed(result)
         volume_node = result_nodes.add_ct_node(result.volume)
     nodes = ExamNodes(volume_node)
-    for step in exam_steps(result, nodes, subject):
-        step()
+    without_pauses(show_exam_pausing(result, nodes, subject))
     return nodes
 
 
-def exam_steps(result: ExamResult, nodes: ExamNodes, subject: Subject | None = None) -> Iterator[Callable[[], None]]:
-    """The same in steps that are short enough for the interface to stay alive between them."""
+def show_exam_pausing(result: ExamResult, nodes: ExamNodes, subject: Subject | None = None) -> Pausing[None]:
+    """The same with pauses, in which the interface answers."""
     ct = nodes.ct
     answer = result.readings[:1]  # the systems' own masks would cover it; their opinions stand in the table
 
-    def add_masks() -> None:
-        nodes.segmentations = tuple(result_nodes.add_segmentation_node(result, r, ct) for r in answer if r.segments)
-
-    def add_heatmap(reading: Reading) -> None:
-        nodes.heatmaps += (result_nodes.add_heatmap_node(reading, ct),)
-
-    def add_figures() -> None:
-        nodes.table = result_nodes.add_findings_table(result)
-        nodes.lines = tuple(node for item in result.abc2 for node in add_lines(item.code, lines_of(item, result.grid)))
-        nodes.regions = tuple(add_region_nodes(result))
-
-    def place() -> None:
-        uids = {"study_instance_uid": result.study_instance_uid}
-        uids["series_instance_uid"] = result.volume.series_instance_uid
-        placed = (*nodes.segmentations, *nodes.heatmaps, nodes.table, *nodes.lines, *nodes.regions)
-        nodes.folder_item = place_in_subject_tree(ct, placed, subject or Subject(**uids))
-
-    yield add_masks
+    nodes.segmentations = tuple(result_nodes.add_segmentation_node(result, r, ct) for r in answer if r.segments)
+    yield
     for reading in result.readings:
         if reading.heatmap_kji.shape == result.grid.shape_kji:
-            yield partial(add_heatmap, reading)
-    yield add_figures
-    yield place
+            nodes.heatmaps += (result_nodes.add_heatmap_node(result, reading, ct),)
+            yield
+    nodes.table = result_nodes.add_findings_table(result)
+    nodes.lines = tuple(node for item in result.abc2 for node in add_lines(item.code, lines_of(item, result.grid)))
+    nodes.regions = tuple(add_region_nodes(result))
+    yield
+    uids = {"study_instance_uid": result.study_instance_uid}
+    uids["series_instance_uid"] = result.volume.series_instance_uid
+    placed = (*nodes.segmentations, *nodes.heatmaps, nodes.table, *nodes.lines, *nodes.regions)
+    nodes.folder_item = place_in_subject_tree(ct, placed, subject or Subject(**uids))
+    yield
 
 
 def lines_of(item: Abc2, grid: SliceGrid) -> AbcLines:
@@ -132,7 +127,7 @@ def volume_from_node(volume_node: slicer.vtkMRMLScalarVolumeNode) -> Volume:
     return Volume(
         array_kji=_plain_array(array),
         grid=grid,
-        modality="CT",
+        modality=volume_node.GetAttribute(result_nodes.MODALITY_ATTRIBUTE) or "CT",
         series_instance_uid=series_instance_uid(volume_node),
         sop_instance_uids=uids if len(uids) == grid.shape_kji[0] else (),
         source="scene",

@@ -9,6 +9,7 @@ import slicer
 
 from NeuroTriageLib.core.errors import ModelError, NeuroTriageError, SeriesSelectionError
 from NeuroTriageLib.core.exchange import load_volume
+from NeuroTriageLib.core.pauses import without_pauses
 
 from .exam_run import ExamRun, RunChoices
 from .result_nodes import add_ct_node
@@ -36,10 +37,7 @@ def read_volume(
     try:
         with _Conversation(command) as worker:
             event = worker.ask(**run.request(1, choices or RunChoices()))
-        for step in run.show_steps(Path(event["result"])):
-            step()
-        assert run.review is not None
-        return run.review
+        return without_pauses(run.show_pausing(event))
     finally:
         run.discard()
 

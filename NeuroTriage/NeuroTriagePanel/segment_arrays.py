@@ -12,13 +12,12 @@ import vtk
 from vtk.util import numpy_support
 
 from NeuroTriageLib.core.codes import FINDING_CODES
+from NeuroTriageLib.measurements.bounding_box import Box, bounding_box
 from NeuroTriageLib.review.labels import SEGMENT_CODES, SEGMENT_VALUES
 
 BINARY_LABELMAP = "Binary labelmap"  # vtkSegmentationConverter's name for it
 # Two grids are the same when their matrices differ by less (ours; millimetres).
 SAME_GRID_MM = 1e-4
-
-Box = tuple[slice, slice, slice]
 
 
 def read_label(
@@ -139,14 +138,4 @@ def _voxels(image: slicer.vtkOrientedImageData, shape_kji: tuple[int, ...]) -> t
 
 def _box(label_kji: np.ndarray) -> Box:
     """Slices k, j, i around every voxel that is not 0; one voxel when there is none."""
-    in_slice = label_kji.any(axis=(1, 2))
-    if not in_slice.any():
-        return slice(0, 1), slice(0, 1), slice(0, 1)
-    k = _span(in_slice)
-    flat_ji = label_kji[k].any(axis=0)
-    return k, _span(flat_ji.any(axis=1)), _span(flat_ji.any(axis=0))
-
-
-def _span(is_inside: np.ndarray) -> slice:
-    inside = np.flatnonzero(is_inside)
-    return slice(int(inside[0]), int(inside[-1]) + 1)
+    return bounding_box(label_kji) or (slice(0, 1), slice(0, 1), slice(0, 1))

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import slicer
 
+from NeuroTriageLib.core.codes import ABNORMAL
 from NeuroTriageLib.core.findings import ExamResult, Finding
 from NeuroTriageLib.core.geometry import SliceGrid
 from NeuroTriageLib.review.labels import finding_mask, label_of_reading
@@ -93,8 +94,8 @@ def key_point_ras(result: ExamResult, finding: Finding, label_kji: np.ndarray | 
 
 
 def first_key_point_ras(result: ExamResult) -> np.ndarray:
-    """Where a reader looks first: the first finding that is present, else the middle of the exam."""
-    for finding in result.findings:
+    """Where a reader looks first: the first finding that is present (an abnormality as such last), else the middle."""
+    for finding in sorted(result.findings, key=lambda finding: finding.code == ABNORMAL):
         if finding.present:
             point = key_point_ras(result, finding)
             if point is not None:

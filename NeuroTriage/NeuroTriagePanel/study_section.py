@@ -32,11 +32,19 @@ class StudySection:
         send: hands a request to the worker.
         on_loaded: called with the volume node of a series that was loaded.
         on_failed: called with a message when the case that was asked for cannot be opened.
+        on_study: called with the paths of a study that is to be read as a whole, and whose it is.
     """
 
     def __init__(
-        self, ui, send: Callable[..., None], on_loaded: Callable[[object], None], on_failed: Callable[[str], None]
+        self,
+        ui,
+        send: Callable[..., None],
+        on_loaded: Callable[[object], None],
+        on_failed: Callable[[str], None],
+        on_study: Callable[[list[str], Subject], None],
     ) -> None:
+        self._on_whole_study = on_study
+        self._paths: list[str] = []
         self._ui, self._send, self._on_loaded, self._on_failed = ui, send, on_loaded, on_failed
         self._choices: list[StudyChoice] = []
         self._series: list[dict] = []
@@ -50,6 +58,7 @@ class StudySection:
         ui.seriesTable.connect("itemSelectionChanged()", self._update_load_button)
         ui.seriesTable.connect("cellDoubleClicked(int,int)", lambda row, column: self.load())
         ui.loadSeriesButton.connect("clicked(bool)", self.load)
+        ui.readStudyButton.connect("clicked(bool)", self.read_study)
         self._show_series({})
         self._ui.studySelectorLabel.visible = self._ui.studySelector.visible = False
 
@@ -74,7 +83,7 @@ class StudySection:
             from_database: the files are those of Slicer's DICOM database, which then loads the series.
             load_at_once: load the chosen series without another click (a case of the list).
         """
-        self._from_database, self._load_at_once = from_database, load_at_once
+        self._from_database, self._load_at_once, self._paths = from_database, load_at_once, paths
         self._ask(command="inspect", paths=paths)
         self._say(_("Looking at the headers..."))
 
@@ -116,6 +125,23 @@ class StudySection:
         self._ask(command="load", paths=series["files"], series=uid, volume=str(self._folder / "volume"))
         self._say(_("Loading..."))
 
+    def read_study(self) -> None:
+        """Have everything read that the study holds; its series come into the scene with their findings."""
+        files = sorted({file for series in self._series for file in series["files"]})
+        subject = self._subject("")
+        self._say("")
+        self._show_series({})
+        self._on_whole_study(files or self._paths, subject)
+
+    def _subject(self, series_uid: str) -> Subject:
+        return Subject(
+            study_name=_("Brain MRI") if self._study.get("reads") == "MR" else _("Head CT"),
+            study_instance_uid=self._study["study_instance_uid"],
+            series_instance_uid=series_uid,
+            patient_key=self._study["patient_key"],
+            study_date=self._study["study_date"],
+        )
+
     def _ask(self, **request) -> None:
         self._count += 1
         self._send(id=f"inspect {self._count}", **request)
@@ -124,12 +150,17 @@ class StudySection:
         best = max(studies, key=lambda study: any(series["chosen"] for series in study["series"]))
         self._show_series(best)
         chosen = any(series["chosen"] for series in best["series"])
-        several = _(" The input holds {0} studies; one with a head CT is shown.").format(len(studies))
+        several = _(" The input holds {0} studies; one that can be read is shown.").format(len(studies))
         text = _("The series that will be read is marked; select another to overrule.")
-        if not chosen:
+        if best["reads"] == "MR":
+            text = _("A brain MRI; the series that will be read are marked. Read the whole study.")
+        elif not chosen:
             text = _("No series is a non-contrast axial head CT; select one to overrule, its reason is in the tooltip.")
         self._say(text + (several if len(studies) > 1 else ""), "neutral" if chosen else "problem")
-        if self._load_at_once and chosen:
+        if self._load_at_once and best["reads"] == "MR":
+            self._load_at_once = False
+            self.read_study()
+        elif self._load_at_once and chosen:
             self.load()
         elif self._load_at_once:
             self._on_failed(text)
@@ -141,13 +172,7 @@ class StudySection:
             self._fail(error.message())
             return
         node = add_ct_node(volume, event["description"] or _("Head CT"))
-        subject = Subject(
-            study_instance_uid=self._study["study_instance_uid"],
-            series_instance_uid=volume.series_instance_uid,
-            patient_key=self._study["patient_key"],
-            study_date=self._study["study_date"],
-        )
-        place_in_study(node, subject)
+        place_in_study(node, self._subject(volume.series_instance_uid))
         self.close()
         self._take(node)
 
@@ -171,7 +196,8 @@ class StudySection:
         self._update_load_button()
 
     def _update_load_button(self) -> None:
-        self._ui.loadSeriesButton.visible = bool(self._series)
+        self._ui.loadSeriesButton.visible = bool(self._series) and self._study.get("reads") != "MR"
+        self._ui.readStudyButton.visible = self._study.get("reads") == "MR"
         self._ui.loadSeriesButton.enabled = 0 <= self._ui.seriesTable.currentRow() < len(self._series)
 
     def _on_disk(self) -> None:

@@ -60,6 +60,14 @@ def database_files(uid: str) -> list[str]:
     return [file for series in db.seriesForStudy(uid) or (uid,) for file in db.filesForSeries(series)]
 
 
+def files_of_volume(node: slicer.vtkMRMLScalarVolumeNode) -> list[str]:
+    """The DICOM files of which a volume was made, as far as the database still has them; [] when it knows none."""
+    db, uids = database(), (node.GetAttribute("DICOM.instanceUIDs") or "").split()
+    if db is None:
+        return []
+    return sorted({file for uid in uids if (file := db.fileForInstance(uid))})
+
+
 def load_from_database(series_uid: str) -> slicer.vtkMRMLScalarVolumeNode:
     """Load a series as Slicer's DICOM module does, patient and study in the subject hierarchy included.
 

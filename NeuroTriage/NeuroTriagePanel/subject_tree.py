@@ -56,6 +56,12 @@ def place_in_study(ct_node: slicer.vtkMRMLScalarVolumeNode, subject: Subject) ->
     return parent
 
 
+def place_beside(node: slicer.vtkMRMLScalarVolumeNode, other: slicer.vtkMRMLScalarVolumeNode) -> None:
+    """Put a series into the study in which another one lies."""
+    tree = _tree()
+    tree.SetItemParent(_item_of(tree, node), tree.GetItemParent(_item_of(tree, other)))
+
+
 def put_into_folder(node: slicer.vtkMRMLNode, folder_item: int) -> None:
     """Put one more node into the folder of the results (0: there is none)."""
     tree = _tree()

@@ -16,6 +16,7 @@ _HEATMAP_NAMES = {
     "chang2018": "Chang 2018: mask probability x confidence",
     "ye2019": "Ye 2019: Grad-CAM, where the network looked",
     "consensus": "Consensus: mean of those that outline",
+    "nael2021": "Nael 2021: where the networks see the findings",
 }
 
 
@@ -51,6 +52,8 @@ class ViewSection:
         ui.viewSection.visible = review is not None
         if review is None:
             return
+        for name in WINDOW_PRESETS_HU:  # Hounsfield units: an MR signal has none
+            getattr(ui, f"{name}Button").enabled = not review.result.contrast
         regions = review.nodes.regions
         rejected = [node for node in regions if node.GetAttribute(REGIONS_ATTRIBUTE) == REJECTED]
         ui.regionsCheckBox.visible = len(regions) > len(rejected)
@@ -90,7 +93,7 @@ class ViewSection:
     def set_window(self, preset: str) -> None:
         """Show the CT through this window."""
         self._window = preset
-        if self._review is not None:
+        if self._review is not None and not self._review.result.contrast:
             set_window(self._review.nodes.ct, preset)
 
     def next_window(self) -> None:

@@ -27,6 +27,7 @@ from .findings import (
 )
 from .geometry import SliceGrid
 from .heat_percent import from_percent, to_percent
+from .pauses import Pausing, without_pauses
 from .sign_off import Difference, Review
 from .volume import Volume
 from .voxel_probabilities import VoxelProbabilities
@@ -42,7 +43,7 @@ def save_volume(volume: Volume, folder: Path) -> None:
 
 def load_volume(folder: Path) -> Volume:
     """Read what save_volume or save_exam wrote. Raises InputError when it is not there or damaged."""
-    document, arrays = _read(folder)
+    document, arrays = without_pauses(_read(folder))
     return _volume_from_json(document["volume"], arrays["volume"])
 
 
@@ -67,8 +68,14 @@ def load_exam(folder: Path, volume: Volume | None = None) -> ExamResult:
         folder: exchange folder.
         volume: the exam's volume where the caller has it already; its voxels are not read again then.
     """
-    document, arrays = _read(folder, leave_out=() if volume is None else ("volume",))
-    return exam_from_plain(document, arrays, volume or _volume_from_json(document["volume"], arrays["volume"]))
+    return without_pauses(load_exam_pausing(folder, volume))
+
+
+def load_exam_pausing(folder: Path, volume: Volume | None = None) -> Pausing[ExamResult]:
+    """The same with a pause after each array and each reading."""
+    document, arrays = yield from _read(folder, leave_out=() if volume is None else ("volume",))
+    volume = volume or _volume_from_json(document["volume"], arrays["volume"])
+    return (yield from _exam_from_plain(document, arrays, volume))
 
 
 def exam_to_plain(result: ExamResult) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -107,6 +114,10 @@ def exam_to_plain(result: ExamResult) -> tuple[dict[str, Any], dict[str, np.ndar
 
 def exam_from_plain(document: dict[str, Any], arrays: dict[str, np.ndarray], volume: Volume) -> ExamResult:
     """The inverse of exam_to_plain; the document is used up."""
+    return without_pauses(_exam_from_plain(document, arrays, volume))
+
+
+def _exam_from_plain(document: dict[str, Any], arrays: dict[str, np.ndarray], volume: Volume) -> Pausing[ExamResult]:
     readings = []
     for number, values in enumerate(document["readings"]):
         values["codes"] = tuple(values["codes"])
@@ -119,6 +130,7 @@ def exam_from_plain(document: dict[str, Any], arrays: dict[str, np.ndarray], vol
         if values["voxel_probabilities"] is not None:
             values["voxel_probabilities"] = voxels_from_plain(values["voxel_probabilities"], arrays)
         readings.append(Reading(label_kji=label, heatmap_kji=heatmap, **values))
+        yield
     familiarity = document["familiarity"]
     return ExamResult(
         volume=volume,
@@ -190,10 +202,15 @@ def _write(folder: Path, document: dict[str, Any], arrays: dict[str, np.ndarray]
     (folder / EXAM_FILE).write_text(json.dumps(document), encoding="utf-8")
 
 
-def _read(folder: Path, leave_out: tuple[str, ...] = ()) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+def _read(folder: Path, leave_out: tuple[str, ...] = ()) -> Pausing[tuple[dict[str, Any], dict[str, np.ndarray]]]:
     try:
         document = json.loads((folder / EXAM_FILE).read_text(encoding="utf-8"))
-        with np.load(folder / ARRAYS_FILE, allow_pickle=False) as arrays:
-            return document, {name: arrays[name] for name in arrays.files if name not in leave_out}
+        arrays = {}
+        with np.load(folder / ARRAYS_FILE, allow_pickle=False) as stored:
+            for name in stored.files:
+                if name not in leave_out:
+                    arrays[name] = stored[name]
+                    yield
+        return document, arrays
     except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise InputError(f"An exchanged exam cannot be read: {error}.", where=str(folder)) from error

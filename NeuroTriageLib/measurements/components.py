@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..core.geometry import SliceGrid
-
-Box = tuple[slice, slice, slice]
+from .bounding_box import Box, bounding_box
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,15 +41,20 @@ class Components:
         return largest
 
 
+def prepare() -> None:
+    """Load what find_components needs; the first time that takes a tenth of a second, which an interface feels."""
+    import SimpleITK  # noqa: F401  (here and not above: the panel imports this module, and opens faster without it)
+
+
 def find_components(mask_kji: np.ndarray, grid: SliceGrid) -> Components:
     """Split a boolean mask (K, J, I) into its 26-connected parts.
 
     Neighbouring slices are neighbours whatever the distance between them: a lesion that crosses a gap in the stack
     stays one part.
     """
-    import SimpleITK as sitk  # here and not above: the panel imports this module, and opens faster without it
+    import SimpleITK as sitk
 
-    box = _bounding_box(mask_kji)
+    box = bounding_box(mask_kji)
     if box is None:
         return Components(mask_kji.shape, None, np.zeros((0, 0, 0), np.int32), np.zeros(0))
     cropped = sitk.GetImageFromArray(np.ascontiguousarray(mask_kji[box]).astype(np.uint8))
@@ -62,14 +66,3 @@ def find_components(mask_kji: np.ndarray, grid: SliceGrid) -> Components:
     rank = np.zeros(len(volumes), np.int32)
     rank[order] = np.arange(1, len(volumes))
     return Components(mask_kji.shape, box, rank[labels], volumes[order])
-
-
-def _bounding_box(mask_kji: np.ndarray) -> Box | None:
-    """The smallest box that holds the mask; None when it is empty."""
-    spans = []
-    for axis in range(3):
-        filled = np.flatnonzero(mask_kji.any(axis=tuple(a for a in range(3) if a != axis)))
-        if not len(filled):
-            return None
-        spans.append(slice(int(filled[0]), int(filled[-1]) + 1))
-    return spans[0], spans[1], spans[2]

@@ -41,7 +41,11 @@ def size_class(volume_ml: float) -> SizeClass | None:
 
 def largest_slice(mask_kji: np.ndarray) -> int | None:
     """Index k of the slice with the largest area, the middle one of several equal ones; None for an empty mask."""
-    areas = np.count_nonzero(mask_kji, axis=(1, 2))
+    return slice_of_largest_area(np.count_nonzero(mask_kji, axis=(1, 2)))
+
+
+def slice_of_largest_area(areas: np.ndarray) -> int | None:
+    """The same from the areas of the slices (K,)."""
     if not areas.any():
         return None
     largest = np.flatnonzero(areas == areas.max())

@@ -21,6 +21,7 @@ from ..core.opinions import source_code
 from .heatmap import heat_words
 from .key_slices import finding_names, key_slices, lower_first
 from .pictures import HEAT_STOPS_RGB, Picture, PictureMaker, css_color
+from .review_text import DECISION_WORDS, REVIEW_WORDS
 from .shown_masks import shown_reading
 from .slice_chart import slice_chart, slice_scores
 
@@ -29,8 +30,6 @@ EXAM_TEMPLATE_FILE = "report_exam.html"
 THUMBNAILS = 12  # slices in the overview at most (ours)
 REJECTED_SHOWN = 5  # rejected boxes that are listed, the most confident first (ours)
 LINE_COLORS = {"A": "#ffeb3b", "B": "#4dd1e0"}  # as in the Slicer scene
-DECISION_WORDS = {"accept": "accepted", "edit": "edited", "reject": "rejected"}
-REVIEW_WORDS = {"draft": "draft, not signed", "flagged": "flagged for a second opinion", "approved": "approved"}
 STATUS_WORDS = {"found": "Found", "not_found": "Not found", "could_not_look": "Could not look"}
 
 

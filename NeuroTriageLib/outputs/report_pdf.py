@@ -27,6 +27,7 @@ from .key_image import key_image
 from .key_slices import key_slices
 from .pictures import PictureMaker
 from .report import STATUS_WORDS, headline, millilitres, opinion_table
+from .review_text import review_sentences
 from .shown_masks import shown_reading
 
 # Page layout, ours.
@@ -62,6 +63,7 @@ class PageIdentity:
 def render_pdf(result: ExamResult, identity: PageIdentity) -> bytes:
     """The document; the same input gives the same bytes."""
     story = [*_answer(result), *_findings(result), *_opinions(result), *_pictures(result), *_abc2(result)]
+    story += _sentences("Reader", review_sentences(result))
     story += [*_sentences("Image quality", [flag.message for flag in result.quality]), *_origin(result)]
     stream = io.BytesIO()
     document = SimpleDocTemplate(

@@ -10,10 +10,11 @@ import numpy as np
 from ..core.codes import ANY, MR_CODES
 from ..core.findings import Abc2, SizeClass
 from ..core.geometry import SliceGrid
+from ..core.pauses import Pausing, without_pauses
 from ..measurements.abc2 import ABC2_CODES, measure_abc2
-from ..measurements.components import Components, find_components
+from ..measurements.components import Components, find_components, prepare
 from ..measurements.volume import largest_slice, size_class
-from .labels import SEGMENT_CODES, finding_codes, finding_mask
+from .labels import SEGMENT_CODES, finding_codes, finding_mask, voxel_counts
 
 FLAGGED_ABOVE_ML = 30.0
 """A volume that weighs in decisions: an epidural hematoma above 30 cm3 is evacuated (Bullock 2006, Neurosurgery
@@ -81,9 +82,13 @@ class LiveMeasurement:
 
 
 def segment_volumes_ml(label_kji: np.ndarray, grid: SliceGrid) -> dict[str, float]:
-    """Code -> mL of "any" and of every type that has voxels, in one pass: fast enough for every stroke of a brush."""
-    counts = np.stack([np.bincount(plane.ravel(), minlength=len(SEGMENT_CODES) + 1) for plane in label_kji])
-    volumes = dict(zip(SEGMENT_CODES, (grid.voxel_volumes_ml @ counts)[1:].tolist(), strict=True))
+    """Code -> mL of "any" and of every type that has voxels (on MRI of these alone); fast enough for every stroke."""
+    return counted_volumes_ml(voxel_counts(label_kji), grid)
+
+
+def counted_volumes_ml(counts: np.ndarray, grid: SliceGrid) -> dict[str, float]:
+    """The same from labels.voxel_counts (K, segments)."""
+    volumes = dict(zip(SEGMENT_CODES, (grid.voxel_volumes_ml @ counts).tolist(), strict=True))
     typed = {code: ml for code, ml in volumes.items() if ml > 0 and code != ANY}
     if typed and set(typed) <= set(MR_CODES):  # findings on MRI stand alone
         return typed
@@ -100,8 +105,20 @@ def measure_label(
         grid: its grid.
         lines: code -> the reader's lines.
     """
+    return without_pauses(measure_label_pausing(label_kji, grid, lines))
+
+
+def measure_label_pausing(
+    label_kji: np.ndarray, grid: SliceGrid, lines: Mapping[str, AbcLines] | None = None
+) -> Pausing[dict[str, LiveMeasurement]]:
+    """The same with a pause before each finding."""
     result = {}
-    for code in finding_codes(label_kji):
+    codes = finding_codes(label_kji)
+    if codes:
+        yield
+        prepare()
+    for code in codes:
+        yield
         mask = finding_mask(label_kji, code)
         parts = find_components(mask, grid)
         volume_ml = float(parts.volumes_ml.sum())

@@ -23,6 +23,8 @@ TISSUES: dict[str, tuple[float, float, float, float]] = {
     "ADC": (3.0, 0.8, 0.75, 0.0),
 }
 
+IN_UNIT = {"ADC": 1e3}  # files hold ADC in 1e-6 mm2/s
+
 
 def head(contrast: str, shape_kji: tuple[int, int, int] = SHAPE, *, noise: float = 0.04) -> np.ndarray:
     """(K, J, I) float32 values, vertex at the last slice; noise as a share of grey matter's value."""
@@ -66,3 +68,22 @@ def write_mr(
     made = {"Modality": "MR", "SeriesDescription": description, "RescaleType": "US"} | tags
     write_stack(folder / series[-8:], stack, every(**made), intercept=0.0)
     return series
+
+
+def write_nifti(folder: Path, name: str, array: np.ndarray) -> Path:
+    """One image file on the phantom's grid."""
+    import SimpleITK
+
+    folder.mkdir(parents=True, exist_ok=True)
+    image = SimpleITK.GetImageFromArray(array)
+    where = grid(array.shape)
+    image.SetSpacing((where.spacing_i_mm, where.spacing_j_mm, float(where.slice_spacings_mm[0])))
+    SimpleITK.WriteImage(image, str(folder / name))
+    return folder / name
+
+
+def write_study(folder: Path, contrasts: tuple[str, ...] = ("FLAIR", "ADC", "TRACE", "T1")) -> Path:
+    """A study as image files that are named after their contrasts."""
+    for name in contrasts:
+        write_nifti(folder, f"{name}.nii.gz", head(name) * IN_UNIT.get(name, 1.0))
+    return folder

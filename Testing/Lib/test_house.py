@@ -43,7 +43,8 @@ ALLOWED_ROOMS: dict[str, set[str]] = {
         *("core", "io", "series_selection", "catalog", "triage_options", "pipeline", "outputs", "simulation"),
         *("training", "evaluation"),
     },
-    "worker": {"core", "catalog", "pipeline", "outputs"},
+    "study_files": {"core", "io", "series_selection"},
+    "worker": {"core", "catalog", "pipeline", "outputs", "study_files"},
 }
 
 # Third-party packages that a room may import; those of every room come first.

@@ -22,27 +22,11 @@ from NeuroTriageLib.pipeline import Choices, Readers, triage_input
 from NeuroTriageLib.series_selection.mr_study_images import choose_mr_study
 from Testing.Lib import tiny_nael2021, tiny_packs
 from Testing.Lib.ct_series import write_series
-from Testing.Lib.mr_phantom import SHAPE, grid, head
+from Testing.Lib.mr_phantom import SHAPE, head, write_nifti, write_study
 from Testing.Lib.outputs.dicom.made_objects import HAS_DCIODVFY, errors_of, volume_ml
 
 ALWAYS = dict.fromkeys(tiny_nael2021.CONFIG.codes, 0.0)
 LOW = dict.fromkeys(tiny_nael2021.CONFIG.pixel_threshold, 0.01)  # random weights draw something above it
-IN_UNIT = {"ADC": 1e3}  # files hold ADC in 1e-6 mm2/s
-
-
-def write_nifti(folder: Path, name: str, array: np.ndarray) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    image = SimpleITK.GetImageFromArray(array)
-    where = grid(array.shape)
-    image.SetSpacing((where.spacing_i_mm, where.spacing_j_mm, float(where.slice_spacings_mm[0])))
-    SimpleITK.WriteImage(image, str(folder / name))
-    return folder / name
-
-
-def write_study(folder: Path, contrasts: tuple[str, ...] = ("FLAIR", "ADC", "TRACE", "T1")) -> Path:
-    for name in contrasts:
-        write_nifti(folder, f"{name}.nii.gz", head(name) * IN_UNIT.get(name, 1.0))
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""A worker that speaks the protocol and reads nothing: ``python fake_worker.py MODE``. For the panel's tests.
+"""A worker that speaks the protocol and reads no exam: ``python fake_worker.py MODE``. For the panel's tests.
 
 Modes: good, weighed (three systems), unfamiliar (until it is asked to read all the same), deaf (never answers), crash,
 torchless, error, noisy (prints beside the protocol), twice (an event of an earlier run comes late).
@@ -18,6 +18,7 @@ sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 import made_exams  # noqa: E402
 from NeuroTriageLib.core.exam_bundle import write_bundle  # noqa: E402
 from NeuroTriageLib.core.exchange import load_volume, save_exam  # noqa: E402
+from NeuroTriageLib.worker import Worker  # noqa: E402
 
 STAGES = ("model", "quality", "prepare", "network", "decode", "measurements")
 
@@ -77,7 +78,10 @@ def main() -> None:
     emit(event="ready", version="test")
     for line in sys.stdin:
         request = json.loads(line)
-        {"triage": triage, "describe": describe}[request["command"]](request, mode)
+        if request["command"] in ("triage", "describe"):
+            {"triage": triage, "describe": describe}[request["command"]](request, mode)
+        else:  # needs no model: the real one answers
+            Worker([line], sys.stdout).serve()
 
 
 if __name__ == "__main__":

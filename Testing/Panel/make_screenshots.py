@@ -43,6 +43,19 @@ def make(exam: Path, screenshots: Path, tutorial: Path) -> None:
         slicer.mrmlScene.Clear(False)
         widget.ui.storePath.currentPath = ""  # the model's answer, not the version that was saved
         _panel_pictures(widget, view, load_volume(exam), screenshots)
+    shrink(tutorial, "tutorial_*.png")
+    for pattern in ("panel_*.png", "scene_slice_overlay.png"):
+        shrink(screenshots, pattern)
+
+
+def shrink(folder: Path, pattern: str) -> None:
+    """Pictures with a palette: a CT beside a panel has few colours, and a repository keeps every version for ever."""
+    from PIL import Image
+
+    for path in sorted(folder.glob(pattern)):
+        with Image.open(path) as picture:
+            small = picture.convert("RGB").quantize(256, method=Image.Quantize.MEDIANCUT, kmeans=1, dither=0)
+        small.save(path, optimize=True)
 
 
 def _panel_pictures(widget, view, volume, out: Path) -> None:

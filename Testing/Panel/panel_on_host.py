@@ -57,6 +57,12 @@ def wait_until(condition, seconds: float = 60.0) -> None:
         time.sleep(0.002)
 
 
+def wait_for(seconds: float) -> None:
+    """Let Qt work for a while."""
+    end = time.monotonic() + seconds
+    wait_until(lambda: time.monotonic() >= end, seconds + 60)
+
+
 def settle(widget) -> None:
     """Let strokes, measurements and drawing come to rest."""
     for _ in range(3):

@@ -6,6 +6,7 @@ import json
 import shutil
 import sys
 import time
+from pathlib import Path
 
 STAGES = ("model", "quality", "prepare", "network", "decode", "measurements")
 
@@ -20,8 +21,9 @@ def main() -> None:
         request = json.loads(line)
         if request["command"] == "describe":
             computer = {"missing_packages": [], "devices": {"cpu": "CPU"}}
-            systems = [{"name": "kuo2019", "title": "", "packs": [{}]}]
-            emit(event="described", id=request["id"], default_system="kuo2019", systems=systems, computer=computer)
+            system = json.loads(Path(sys.argv[1], "exam.json").read_text(encoding="utf-8"))["readings"][0]["system"]
+            systems = [{"name": system, "title": "", "modality": "CT", "packs": [{}]}]
+            emit(event="described", id=request["id"], default_system=system, systems=systems, computer=computer)
         if request["command"] != "triage":
             continue
         for stage in STAGES:

@@ -51,6 +51,14 @@ def test_table_mask_decisions_lines_and_heatmaps_come_back(tmp_path):
     assert "The systems disagree." in widget.ui.opinionsLabel.text
 
 
+def test_lines_that_were_measured_after_the_run_come_back_once(tmp_path):
+    widget = reviewed()
+    before = sorted(node.GetName() for node in slicer.util.getNodesByClass("vtkMRMLMarkupsLineNode"))
+    assert len(before) == 6  # three of the model's answer, three of the panel's own measurement
+    saved_and_opened(widget, tmp_path / "scene.mrb")
+    assert sorted(node.GetName() for node in slicer.util.getNodesByClass("vtkMRMLMarkupsLineNode")) == before
+
+
 def test_thresholds_still_move_after_the_scene_was_opened_again(tmp_path):
     widget = reviewed()
     widget.ui.pixelSlider.value = 25

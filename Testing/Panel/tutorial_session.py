@@ -9,13 +9,17 @@ import numpy as np
 import qt
 import slicer
 
+from NeuroTriageLib.measurements.components import find_components
 from NeuroTriageLib.review.case_list import CaseEntry
 from NeuroTriagePanel.slice_views import key_point_ras, look_along_slices, show_in_slice_views
-from panel_on_host import root_widget, run_to_end, select, settle, table_texts
+from panel_on_host import count, root_widget, run_to_end, select, settle, table_texts
 from slicer_host.segment_editor import stroke
 from slicer_host.views import SliceView, save_widget
 
 PANEL_PX, VIEW_PX = 480, (560, 560)
+# Share of pixels that may differ between a view and the same view after the scene was opened again (ours: the edges of
+# letters and lines).
+SAME_PICTURE = 0.002
 SECTIONS = ("study", "run", "findings", "view", "edit", "measure", "sign", "cases", "report")
 
 
@@ -28,12 +32,14 @@ class Session:
         view: a slice view.
         out: folder for the pictures.
         reviews: folder for the versions.
+        prefix: how the pictures' names begin.
     """
 
     widget: object
     view: SliceView
     out: Path
     reviews: Path
+    prefix: str = "tutorial"
 
     def picture(self, number: int, name: str, *sections: str) -> None:
         """The slice view on the left, the panel with these sections open on the right."""
@@ -43,7 +49,7 @@ class Session:
         panel_path, view_path = self.out / "panel.png", self.out / "view.png"
         save_widget(root_widget(), panel_path, PANEL_PX)
         self.view.save(view_path)
-        side_by_side(view_path, panel_path).save(str(self.out / f"tutorial_{number}_{name}.png"))
+        side_by_side(view_path, panel_path).save(str(self.out / f"{self.prefix}_{number}_{name}.png"))
         panel_path.unlink()
         view_path.unlink()
 
@@ -92,7 +98,7 @@ def _edit(session: Session, code: str, before: float) -> None:
     ui, review = session.widget.ui, session.widget.panel.review
     ui.editButton.click()
     settle(session.widget)
-    brush = _disc(review.label_kji == _value(code))
+    brush = _disc(find_components(review.label_kji == _value(code), review.result.grid).largest_kji)
     stroke(ui.segmentEditor, brush)
     settle(session.widget)
     painted = review.volumes_ml()[code]
@@ -129,7 +135,10 @@ def _reopen(session: Session) -> None:
     """Save the scene, close it, open it: all is there."""
     widget, path = session.widget, session.out / "session.mrb"
     label, rows = widget.panel.review.label_kji, table_texts(widget.ui.findingsTable)
+    lines = count("vtkMRMLMarkupsLineNode")
     widget.ui.segmentEditor.setActiveEffectByName("")
+    session.look(session.largest())
+    session.view.save(session.out / "before.png")
     assert slicer.mrmlScene.WriteToMRB(str(path))
     slicer.mrmlScene.Clear(False)
     qt.QApplication.processEvents()
@@ -138,9 +147,33 @@ def _reopen(session: Session) -> None:
     settle(widget)
     path.unlink()
     assert np.array_equal(widget.panel.review.label_kji, label)
-    assert table_texts(widget.ui.findingsTable) == rows
+    assert table_texts(widget.ui.findingsTable) == rows and count("vtkMRMLMarkupsLineNode") == lines
     session.look(session.largest())
+    session.view.save(session.out / "after.png")
+    assert colourful_pixels(session.out / "before.png") > 1000, "no mask is shown"
+    assert share_that_differs(session.out / "before.png", session.out / "after.png") < SAME_PICTURE
+    for name in ("before.png", "after.png"):
+        (session.out / name).unlink()
     session.picture(9, "reopened", "run", "findings")
+
+
+def colourful_pixels(path: Path) -> int:
+    """Number of pixels that are not grey: masks, lines, heat."""
+    pixels = _rgb(path)
+    return int((pixels.max(-1) - pixels.min(-1) > 30).sum())
+
+
+def share_that_differs(one: Path, other: Path) -> float:
+    """Share of the pixels of two pictures of one size that look different."""
+    return float((np.abs(_rgb(one) - _rgb(other)).max(-1) > 30).mean())
+
+
+def _rgb(path: Path) -> np.ndarray:
+    """(rows, columns, 3) int."""
+    image = qt.QImage(str(path)).convertToFormat(qt.QImage.Format_RGB888)
+    rows, columns = image.height(), image.width()
+    stored = np.frombuffer(image.constBits(), np.uint8).reshape(rows, image.bytesPerLine())
+    return stored[:, : 3 * columns].reshape(rows, columns, 3).astype(int)
 
 
 def side_by_side(left_path: Path, right_path: Path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
@@ -108,6 +108,9 @@ class DicomExam:
                 if item.status == "could_not_look"
             ],
         }
+        if self.result.review is not None:  # a reader's version is other objects beside the model's
+            mask = b"" if self.reading is None else np.ascontiguousarray(self.reading.label_kji).tobytes()
+            values["review"] = [asdict(self.result.review), hashlib.sha256(mask).hexdigest()]
         return json.dumps(values, sort_keys=True)
 
     def series(self, kind: str, *, variant: str = "", number: int = 1) -> dict[str, Any]:
@@ -115,11 +118,12 @@ class DicomExam:
 
         A variant is another form of the same content (label map in place of binary masks) with UIDs of its own.
         """
-        serial = self.reading.model.sha256[:16] if self.reading is not None else "no model"
+        serial = (self.reading.model.sha256[:16] if self.reading is not None else "") or "no model"
+        review = self.result.review
         return {
             "series_instance_uid": self.uid("series", kind, variant),
             "series_number": self._series_number(kind),
-            "series_description": self._series_description(kind),
+            "series_description": self._series_description(kind) + (f", {review.status} by reader" if review else ""),
             "sop_instance_uid": self.uid("instance", kind, variant, number),
             "instance_number": number,
             "manufacturer": MANUFACTURER,

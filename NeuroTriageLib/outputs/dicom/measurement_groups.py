@@ -25,6 +25,7 @@ from ... import __version__
 from ...core.codes import FINDING_CODES
 from ...core.findings import Finding, Reading
 from ...core.plain_text import one_line
+from ..review_text import DECISION_WORDS
 from . import concepts
 from .exam import DicomExam
 from .segmentation import tracking_uid
@@ -93,7 +94,7 @@ def _reading_of(exam: DicomExam, finding: Finding) -> Reading | None:
 def _algorithm(exam: DicomExam, finding: Finding) -> AlgorithmIdentification:
     """The weights that spoke; a system that could not look is named alone, with the program's version."""
     reading = _reading_of(exam, finding)
-    if reading is None:
+    if reading is None or not reading.model.name:
         return AlgorithmIdentification(finding.system, f"NeuroTriage {__version__}", manufacturer="NeuroTriage")
     model = reading.model
     return AlgorithmIdentification(
@@ -181,5 +182,7 @@ def _sentences(exam: DicomExam, finding: Finding, role: CodedConcept) -> list[st
         place = f"slice {finding.key_slice + 1} of {len(exam.slices)} from the inferior end, SOP instance {uid}"
         sentences.append(f"Look first at {place}.")
     if role == concepts.ANSWER:
+        if finding.decision is not None:
+            sentences.append(f"{name}: {DECISION_WORDS[finding.decision]} by the reader.")
         sentences += [item.caveat for item in exam.result.abc2 if item.code == finding.code and item.caveat]
     return sentences

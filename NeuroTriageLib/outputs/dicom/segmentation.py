@@ -59,15 +59,29 @@ def segmentation(exam: DicomExam, form: MaskForm = "binary") -> Dataset | None:
     )
 
 
+def _drawn_by(exam: DicomExam, code: str) -> SegmentAlgorithmTypeValues:
+    """AUTOMATIC as the model drew it, SEMIAUTOMATIC when a reader changed that, MANUAL when the model drew nothing."""
+    review = exam.result.review
+    if review is None:
+        return SegmentAlgorithmTypeValues.AUTOMATIC
+    change = (review.difference or {}).get(code)
+    if review.difference is None or (change is not None and change.model_ml == 0):
+        return SegmentAlgorithmTypeValues.MANUAL
+    edited = change is not None and change.changed
+    return SegmentAlgorithmTypeValues.SEMIAUTOMATIC if edited else SegmentAlgorithmTypeValues.AUTOMATIC
+
+
 def _segment(exam: DicomExam, reading: Reading, number: int, mask: ShownMask) -> SegmentDescription:
+    drawn_by = _drawn_by(exam, mask.entry.code)
+    is_manual = drawn_by == SegmentAlgorithmTypeValues.MANUAL
     red, green, blue = (255.0 * part for part in mask.entry.color_rgb)
     return SegmentDescription(
         segment_number=number,
         segment_label=mask.name,
         segmented_property_category=MORPHOLOGICALLY_ABNORMAL,
         segmented_property_type=finding_concept(mask.entry.code),
-        algorithm_type=SegmentAlgorithmTypeValues.AUTOMATIC,
-        algorithm_identification=algorithm_sequence(reading, mask.entry.code),
+        algorithm_type=drawn_by,
+        algorithm_identification=None if is_manual else algorithm_sequence(reading, mask.entry.code),
         tracking_uid=tracking_uid(exam, mask.entry.code),
         tracking_id=f"NeuroTriage {mask.entry.code}",
         anatomic_regions=[BRAIN],

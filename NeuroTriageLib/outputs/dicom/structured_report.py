@@ -14,6 +14,7 @@ from pydicom.sr.codedict import codes
 
 from ..findings_json import NOTICE
 from ..report import headline
+from ..review_text import review_sentences
 from . import concepts
 from .exam import MANUFACTURER, MODEL_NAME, DicomExam
 from .measurement_groups import measurement_groups, text_item
@@ -47,7 +48,7 @@ def structured_report(exam: DicomExam, segments: Dataset | None) -> Dataset:
 
 
 def _observer(exam: DicomExam) -> ObserverContext:
-    serial = exam.reading.model.sha256[:16] if exam.reading is not None else None
+    serial = (exam.reading.model.sha256[:16] if exam.reading is not None else "") or None
     return ObserverContext(
         observer_type=codes.DCM.Device,
         observer_identifying_attributes=DeviceObserverIdentifyingAttributes(
@@ -64,6 +65,7 @@ def _sentences(exam: DicomExam) -> list[tuple[concepts.CodedConcept, str]]:
     """The answer in words, and what must be known beside it."""
     answer = headline(exam.result)
     said = [(concepts.CONCLUSION, f"{answer.title}. {answer.detail}"), (concepts.COMMENT, NOTICE)]
+    said += [(concepts.COMMENT, sentence) for sentence in review_sentences(exam.result)]
     said += [(concepts.COMMENT, flag.message) for flag in exam.result.quality]
     familiarity = exam.result.familiarity
     if familiarity is not None:

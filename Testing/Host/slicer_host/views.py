@@ -56,7 +56,12 @@ class SliceView:
         self.logic.FitSliceToBackground()
 
     def save(self, path: Path) -> None:
-        """Render and write a PNG."""
+        """Render and write a PNG.
+
+        What draws over the image waits, after a scene was opened, for the view's next event; Slicer's own view widget
+        gives it one, here nobody else does.
+        """
+        self.node.Modified()
         self.logic.UpdatePipeline()
         self._mapper.SetInputConnection(self.logic.GetImageDataConnection())
         self._window.Render()

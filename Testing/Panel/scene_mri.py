@@ -1,0 +1,132 @@
+"""A brain MRI in the panel: a study on disk is read by the real worker, and shown on the series where it belongs."""
+
+from __future__ import annotations
+
+import functools
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import qt
+import slicer
+
+from NeuroTriagePanel.scene_bridge import volume_from_node
+from NeuroTriagePanel.worker_client import WorkerCommand
+from panel_on_host import count, panel, select, settle, table_texts, wait_until
+from slicer_host.segment_editor import stroke
+from Testing.Lib import tiny_nael2021
+from Testing.Lib.mr_phantom import SHAPE, grid, write_study
+
+CODES = {"abnormal", "acute_infarct", "acute_hemorrhage", "mass_effect"}
+RUN_S = 300
+
+
+@functools.cache
+def pack() -> Path:
+    """Random weights that find everything: what is tested is where and how it is shown."""
+    points = dict.fromkeys(tiny_nael2021.CONFIG.codes, 0.0)
+    return tiny_nael2021.save(Path(tempfile.mkdtemp(), "tiny"), operating_points=points)
+
+
+def with_study(folder: Path, contrasts: tuple[str, ...] = ("FLAIR", "ADC", "TRACE", "T1")):
+    """The panel with a study that was looked at, before it is read."""
+    widget = panel(grid_name="")
+    run = widget.panel.run
+    run.worker.stop()
+    run.worker.command, run._pack = WorkerCommand.default(), str(pack())
+    widget.panel.study.inspect([str(write_study(folder / "study", contrasts))])
+    wait_until(lambda: widget.ui.studyLabel.text != "Looking at the headers...", RUN_S)
+    return widget
+
+
+def read(widget):
+    widget.ui.readStudyButton.click()
+    wait_until(lambda: not widget.panel.run.state.busy, RUN_S)
+    settle(widget)
+    assert widget.panel.review is not None, widget.ui.statusLabel.text
+    return widget.panel.review
+
+
+def row_of(widget, code: str) -> list[str]:
+    return table_texts(widget.ui.findingsTable)[widget.panel.findings.table._codes.index(code)]
+
+
+def test_a_study_is_recognised_and_its_series_are_marked(tmp_path):
+    widget = with_study(tmp_path)
+    assert "A brain MRI" in widget.ui.studyLabel.text
+    assert widget.ui.readStudyButton.visible and not widget.ui.loadSeriesButton.visible
+    assert [row[1] for row in table_texts(widget.ui.seriesTable)].count("is read") == 4
+
+
+def test_findings_masks_and_heatmaps_lie_on_their_own_series_and_survive_the_scene(tmp_path):
+    widget = with_study(tmp_path)
+    review = read(widget)
+    assert set(widget.panel.findings.table._codes) == CODES
+    assert review.result.contrast == "FLAIR" and "Found:" in widget.ui.statusLabel.text
+    assert "(trace-weighted)" in row_of(widget, "acute_infarct")[0]
+    assert not widget.ui.brainButton.enabled  # Hounsfield units
+    assert count("vtkMRMLScalarVolumeNode") == 4  # FLAIR, trace, and a heatmap of each
+    for node in (review.nodes.ct, *review.nodes.heatmaps):
+        assert volume_from_node(node).grid.same_as(grid(SHAPE), tolerance_mm=0.01)
+    select(widget, "acute_infarct")
+    settle(widget)
+    trace = widget.panel.review
+    assert trace.result.contrast == "TRACE" and trace.nodes.ct.GetName() == "trace-weighted"
+    assert widget._parameterNode.inputVolume is trace.nodes.ct
+    assert widget.panel.findings.table.selected_code == "acute_infarct"
+    assert "(FLAIR)" in row_of(widget, "mass_effect")[0] and set(widget.panel.findings.table._codes) == CODES
+    assert widget.ui.heatmapSelector.count == 2
+    _edit_sign_and_reopen(widget, tmp_path)
+
+
+def _edit_sign_and_reopen(widget, folder: Path) -> None:
+    widget.ui.storePath.currentPath = str(folder / "reviews")
+    review = widget.panel.review
+    widget.ui.editButton.click()
+    brush = np.zeros(SHAPE, bool)
+    brush[10:12, 20:26, 18:24] = True
+    before = review.volumes_ml().get("acute_infarct", 0.0)
+    stroke(widget.ui.segmentEditor, brush & (review.label_kji == 0))
+    settle(widget)
+    painted_ml = np.count_nonzero(brush & (review.model_label == 0)) * 7.0 * 4.0 * 4.0 / 1000
+    assert abs(review.volumes_ml()["acute_infarct"] - before - painted_ml) < 1e-3
+    assert set(widget.panel.measure.measured) == {"acute_infarct"}
+    widget.ui.readerEdit.text = "AB"
+    widget.ui.approveButton.click()
+    assert "Version 1 approved." in widget.ui.signLabel.text
+    assert "acute infarct" in widget.panel.report.text().lower() and not widget.ui.dicomExportButton.enabled
+    label = review.label_kji
+    assert slicer.mrmlScene.WriteToMRB(str(folder / "scene.mrb"))
+    slicer.mrmlScene.Clear(False)
+    qt.QApplication.processEvents()
+    assert slicer.mrmlScene.ReadFromMRB(str(folder / "scene.mrb"), True)
+    settle(widget)
+    assert set(widget.panel.findings.table._codes) == CODES
+    select(widget, "acute_infarct")
+    settle(widget)
+    assert np.array_equal(widget.panel.review.label_kji, label) and widget.panel.review.is_edited
+    assert widget.panel.review.result.volume.modality == "MR"
+
+
+def test_a_threshold_above_the_probability_takes_finding_and_mask_away_and_back(tmp_path):
+    widget = with_study(tmp_path)
+    review = read(widget)
+    select(widget, "mass_effect")
+    assert widget.ui.thresholdSlider.enabled
+    before = review.volumes_ml().get("mass_effect", 0.0)
+    widget.ui.thresholdSlider.value = 100.0
+    status = {item.code: item.status for item in review.findings()}
+    assert status["mass_effect"] == "not_found" and status["acute_hemorrhage"] == "found"
+    assert review.volumes_ml().get("mass_effect", 0.0) == 0.0
+    widget.ui.resetThresholdsButton.click()
+    assert review.volumes_ml().get("mass_effect", 0.0) == before
+
+
+def test_what_could_not_be_looked_at_is_said_with_its_reason(tmp_path):
+    widget = with_study(tmp_path, ("FLAIR", "T1"))
+    review = read(widget)
+    status = {item.code: item.status for item in review.findings()}
+    assert status["acute_infarct"] == "could_not_look" and status["mass_effect"] == "found"
+    assert widget.ui.statusLabel.text.startswith("Found: mass effect. Not assessed: abnormal brain, acute infarct,")
+    select(widget, "acute_infarct")
+    assert "not assessed" in widget.ui.opinionsLabel.text and "ADC" in widget.ui.opinionsLabel.text

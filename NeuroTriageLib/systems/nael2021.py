@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 
 import numpy as np
@@ -44,7 +45,7 @@ class Nael2021System:
     ) -> None:
         self.pack = pack
         self.config = config
-        self._device = device
+        self._networks, self._device = networks, device
         self._predictor = LfePredictor(networks, device)
 
     @classmethod
@@ -54,6 +55,11 @@ class Nael2021System:
         networks = build_networks(config.layers)
         load_weights(pack, torch.nn.ModuleDict(networks).load_state_dict)
         return cls(pack, config, networks, device)
+
+    def limited_to(self, code: str) -> Nael2021System:
+        """The same system with the network of one of its findings alone."""
+        config = dataclasses.replace(self.config, codes=(code,))
+        return Nael2021System(self.pack, config, {code: self._networks[code]}, self._device)
 
     @property
     def device_name(self) -> str:

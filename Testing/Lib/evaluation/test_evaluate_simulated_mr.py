@@ -43,7 +43,7 @@ class BrightSystem:
                 self.name, codes, probability, dict.fromkeys(codes, 0.5), {}, label, bright.astype(np.float16),
                 ModelIdentity(self.name, "1", "0" * 64),
             )  # fmt: skip
-        return StudyReading(readings, {}, (), {"network": 0.5})
+        return StudyReading(readings, {}, timings_s={"network": 0.5})
 
 
 @pytest.fixture

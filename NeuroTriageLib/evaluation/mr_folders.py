@@ -12,9 +12,9 @@ import numpy as np
 from ..core.codes import ABNORMAL, MR_CODES
 from ..core.errors import InputError
 from ..core.geometry import SliceGrid
+from ..io.label_files import on_grid, read_label, segment_values
 from ..measurements.volume import mask_volume_ml
 from .exam_records import ExamRecord, GroupAnswer, GroupTruth, SystemAnswer
-from .label_files import on_grid, read_label, segment_values
 from .mr_tables import REQUIRED_ONLY
 from .result_folders import FINDINGS_FILE
 from .truth_folders import TRUTH_FILE, TruthEntry

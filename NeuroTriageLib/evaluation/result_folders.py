@@ -11,8 +11,8 @@ import numpy as np
 
 from ..core.errors import GeometryError, InputError
 from ..core.geometry import SliceGrid
+from ..io.label_files import read_label, segment_values
 from .comparison import Answer, Labels
-from .label_files import read_label, segment_values
 
 FINDINGS_FILE, MASKS_FILE = "findings.json", "masks.seg.nrrd"  # as outputs/folder.py
 

@@ -17,8 +17,8 @@ import numpy as np
 from ..core.codes import ANY, CT_HEMORRHAGE_CODES, MR_CODES
 from ..core.errors import InputError
 from ..core.geometry import SliceGrid
+from ..io.label_files import LABEL_SUFFIXES, on_grid, read_label
 from .comparison import ExamSource, Labels, Truth
-from .label_files import LABEL_SUFFIXES, on_grid, read_label
 
 TRUTH_FILE, LABEL_FILE = "truth.json", "label.npz"  # as simulation/exam_folders.py writes them
 TABLE_FILE, VALUES_FILE = "exams.csv", "labels.json"

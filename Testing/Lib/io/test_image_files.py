@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import struct
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +11,7 @@ import SimpleITK as sitk
 from NeuroTriageLib.core.errors import GeometryError, InputError, SeriesSelectionError
 from NeuroTriageLib.io.image_files import read_image_values
 from NeuroTriageLib.io.inputs import open_input, read_volume
+from Testing.Lib.io.nifti_builder import write_nifti
 
 SHAPE_KJI = (6, 9, 8)
 SHEAR = np.array([[0.5, 0, 0, 10.0], [0, 0.6, 5 * np.tan(np.radians(15)), -20.0], [0, 0, 5, 30.0], [0, 0, 0, 1]])
@@ -27,40 +26,6 @@ def ct_values(shape_kji=SHAPE_KJI) -> np.ndarray:
     array[:, 2:7, 1:7] = 800
     array[:, 3:6, 2:6] = 30
     return (array + np.arange(array.size).reshape(shape_kji) % 17).astype(np.int16)
-
-
-def write_nifti(
-    path: Path,
-    array: np.ndarray,
-    sform: np.ndarray | None = None,
-    quaternion: tuple[float, ...] = (),
-    *,
-    sform_code: int = 1,
-    scale: tuple[float, float] = (1.0, 0.0),
-    spacing=(0.5, 0.6, 5.0),
-    qfac: float = 1.0,
-    datatype: int | None = None,
-    dims: tuple[int, ...] = (),
-) -> Path:
-    """A NIfTI-1 file, byte by byte (nifti1.h): quaternion is (b, c, d, x, y, z) with qform_code 1."""
-    codes = {"int16": 4, "uint16": 512, "float32": 16, "uint8": 2}
-    header = bytearray(352)
-    sizes = dims or array.shape[::-1]
-    struct.pack_into("<i", header, 0, 348)
-    struct.pack_into("<8h", header, 40, len(sizes), *sizes, *[1] * (7 - len(sizes)))
-    struct.pack_into("<hh", header, 70, datatype or codes[array.dtype.name], array.dtype.itemsize * 8)
-    struct.pack_into("<8f", header, 76, qfac, *spacing, 1, 1, 1, 1)
-    struct.pack_into("<fff", header, 108, 352.0, *scale)
-    header[123] = 2
-    struct.pack_into("<hh", header, 252, 1 if quaternion else 0, sform_code if sform is not None else 0)
-    if quaternion:
-        struct.pack_into("<6f", header, 256, *quaternion)
-    if sform is not None:
-        struct.pack_into("<12f", header, 280, *sform[:3].ravel())
-    header[344:348] = b"n+1\0"
-    data = bytes(header) + array.astype(array.dtype.newbyteorder("<")).tobytes()
-    path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
-    return path
 
 
 def only_series(path: Path):

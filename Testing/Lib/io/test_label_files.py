@@ -8,7 +8,7 @@ import SimpleITK as sitk
 
 from NeuroTriageLib.core.errors import GeometryError, InputError
 from NeuroTriageLib.core.geometry import SliceGrid
-from NeuroTriageLib.evaluation.label_files import on_grid, read_label, segment_values
+from NeuroTriageLib.io.label_files import on_grid, read_label, segment_values
 from Testing.Lib.exam_builder import UNEVEN_STEPS_MM, ExamSettings, make_grid
 
 OBLIQUE = np.linalg.qr(np.array([[0.9, 0.2, 0.1], [-0.1, 0.95, 0.2], [0.05, -0.15, 0.97]]))[0]

@@ -11,7 +11,7 @@ import SimpleITK as sitk
 
 from ..core.errors import GeometryError, InputError
 from ..core.geometry import SliceGrid
-from ..io.image_files import read_image_values, series_of_image
+from .image_files import read_image_values, series_of_image
 
 LABEL_SUFFIXES = (".nii.gz", ".nii", ".seg.nrrd", ".nrrd")
 
@@ -77,7 +77,7 @@ def on_grid(label_kji: np.ndarray, own: SliceGrid, grid: SliceGrid) -> np.ndarra
             candidate, array = _turned_i(candidate), array[:, :, ::-1]
         if candidate.same_as(grid, tolerance_mm):
             return np.ascontiguousarray(array)
-    raise GeometryError("Truth and answer do not lie on the same voxels.")
+    raise GeometryError("A label map does not lie on the voxels of its image.")
 
 
 def _transposed(grid: SliceGrid) -> SliceGrid:

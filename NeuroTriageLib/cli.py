@@ -55,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_simulate(commands)
     _add_train(commands)
     _add_evaluate(commands)
+    _add_datasets(commands)
     return parser
 
 
@@ -170,24 +171,10 @@ def _simulate(options: argparse.Namespace) -> int:
 
 
 def _add_train(commands: Any) -> None:
-    from .training.registry import TRAINED_SYSTEMS
+    from .training.command import add_arguments
 
     parser = commands.add_parser("train", help="train a system and write a model pack")
-    parser.add_argument("system", choices=(*TRAINED_SYSTEMS, "consensus"))
-    parser.add_argument("--simulate", type=Path, required=True, metavar="MAPS", help="folder of head label maps")
-    parser.add_argument("-o", "--output", type=Path, required=True, help="checkpoints, curves and the pack; resumes")
-    parser.add_argument(
-        "--variant",
-        choices=("compact", "published", "published-sub-lab"),
-        default="compact",
-        help="published-sub-lab: ye2019 from exam labels alone",
-    )
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    parser.add_argument("--minutes", type=float, help="wall-clock budget (compact recipe)")
-    parser.add_argument("--exams", type=int, help="number of simulated exams")
-    parser.add_argument("--threads", type=int, help="CPU threads of the training process")
-    parser.add_argument("--bank", type=Path, help="folder of prepared exams, shared between runs; made if absent")
-    parser.add_argument("--packs", type=Path, nargs="+", default=[], help="model packs that a consensus is made of")
+    add_arguments(parser)
     parser.set_defaults(run=_train)
 
 
@@ -246,6 +233,14 @@ def _evaluate(options: argparse.Namespace) -> int:
     for line in (*result.warnings, *result.written):
         _say(f"neurotriage: {line}")
     return 0
+
+
+def _add_datasets(commands: Any) -> None:
+    from .datasets.command import add_arguments
+
+    parser = commands.add_parser("datasets", help="public data sets: what they are, and whether a folder holds one")
+    add_arguments(parser.add_subparsers(required=True, metavar="ACTION"))
+    parser.set_defaults(run=lambda options: options.datasets(options, print))
 
 
 class _ProgressBar:

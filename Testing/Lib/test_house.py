@@ -30,6 +30,7 @@ ALLOWED_ROOMS: dict[str, set[str]] = {
     "evaluation": {"core", "io", "measurements"},
     "outputs": {"core"},
     "review": {"core", "measurements", "outputs"},
+    "datasets": {"core", "io", "series_selection", "review"},
     "simulation": {"core"},
     "networks": set(),
     "inference": {"core", "config", "networks", "preprocessing"},
@@ -41,7 +42,7 @@ ALLOWED_ROOMS: dict[str, set[str]] = {
     "triage_options": {"core", "io", "series_selection", "catalog", "pipeline", "outputs"},
     "cli": {
         *("core", "io", "series_selection", "catalog", "triage_options", "pipeline", "outputs", "simulation"),
-        *("training", "evaluation"),
+        *("training", "evaluation", "datasets"),
     },
     "study_files": {"core", "io", "series_selection"},
     "worker": {"core", "catalog", "pipeline", "outputs", "study_files"},
@@ -51,6 +52,7 @@ ALLOWED_ROOMS: dict[str, set[str]] = {
 EVERYWHERE = {"numpy"}
 ALLOWED_PACKAGES: dict[str, set[str]] = {
     "io": {"SimpleITK", "pydicom", "safetensors", "gdcm"},
+    "datasets": {"h5py", "pydicom"},
     "preprocessing": {"SimpleITK", "torch"},
     "measurements": {"SimpleITK"},
     "evaluation": {"SimpleITK", "matplotlib"},

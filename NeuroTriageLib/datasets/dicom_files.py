@@ -1,0 +1,75 @@
+"""Which DICOM files of a folder belong to one study, from a handful of header entries; none of it stays open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pydicom
+
+from ..core.errors import DicomError, InputError
+from ..core.study import Series, Study
+from ..io.dicom_headers import quiet_pydicom
+from ..io.inputs import open_input
+
+_TAGS = ["StudyInstanceUID", "SOPInstanceUID", "PatientID", "Rows", "Columns", "BitsAllocated", "SamplesPerPixel"]
+
+
+@dataclass(frozen=True)
+class StudyFiles:
+    """The files of one study.
+
+    Args:
+        patient: the data set's pseudonym.
+        files: SOPInstanceUID -> file.
+    """
+
+    patient: str
+    files: dict[str, Path]
+
+
+def group_by_study(paths: Iterable[Path]) -> tuple[dict[str, StudyFiles], list[tuple[str, str]]]:
+    """StudyInstanceUID -> its files, and (what is wrong, name) of files that cannot be used.
+
+    A file that is shorter than its own pixels was cut off in the download, or is in the data set like that.
+    """
+    studies: dict[str, StudyFiles] = {}
+    faults = []
+    with quiet_pydicom():
+        for path in paths:
+            try:
+                header = pydicom.dcmread(path, stop_before_pixels=True, force=True, specific_tags=_TAGS)
+                study, image = str(header.StudyInstanceUID), str(header.SOPInstanceUID)
+                is_cut = not header.file_meta.TransferSyntaxUID.is_compressed and path.stat().st_size < _bytes(header)
+            except Exception:  # pydicom raises many kinds on damaged bytes; each means the same here
+                faults.append(("Damaged DICOM files", path.name))
+                continue
+            if is_cut:
+                faults.append(("Files that are cut off", path.name))
+                continue
+            group = studies.setdefault(study, StudyFiles(str(header.get("PatientID", "")), {}))
+            group.files[image] = path
+    return studies, faults
+
+
+def _bytes(header: pydicom.Dataset) -> int:
+    return int(header.Rows * header.Columns * header.get("SamplesPerPixel", 1) * header.BitsAllocated // 8)
+
+
+def largest_series(files: Iterable[Path]) -> tuple[Study, Series]:
+    """The study that files make, and its largest stack. Raises InputError, DicomError when they make several."""
+    with open_input(sorted(files)) as studies:
+        if len(studies) != 1:
+            raise DicomError(f"The files are of {len(studies)} studies.")
+        return studies[0], max(studies[0].series, key=lambda series: len(series.instances))
+
+
+def dicom_below(folder: Path) -> list[Path]:
+    """All .dcm files below a folder. Raises InputError when there are none."""
+    found = sorted(folder.rglob("*.dcm"))
+    if not found:
+        raise InputError(
+            "The folder holds no DICOM files (*.dcm).", where=str(folder), next_step="Unpack the archives."
+        )
+    return found

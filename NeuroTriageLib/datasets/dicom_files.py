@@ -39,9 +39,9 @@ def group_by_study(paths: Iterable[Path]) -> tuple[dict[str, StudyFiles], list[t
     with quiet_pydicom():
         for path in paths:
             try:
-                header = pydicom.dcmread(path, stop_before_pixels=True, force=True, specific_tags=_TAGS)
+                header, left = _header_and_rest(path)
                 study, image = str(header.StudyInstanceUID), str(header.SOPInstanceUID)
-                is_cut = not header.file_meta.TransferSyntaxUID.is_compressed and path.stat().st_size < _bytes(header)
+                is_cut = not header.file_meta.TransferSyntaxUID.is_compressed and left < _bytes(header)
             except Exception:  # pydicom raises many kinds on damaged bytes; each means the same here
                 faults.append(("Damaged DICOM files", path.name))
                 continue
@@ -51,6 +51,13 @@ def group_by_study(paths: Iterable[Path]) -> tuple[dict[str, StudyFiles], list[t
             group = studies.setdefault(study, StudyFiles(str(header.get("PatientID", "")), {}))
             group.files[image] = path
     return studies, faults
+
+
+def _header_and_rest(path: Path) -> tuple[pydicom.Dataset, int]:
+    """The header, and how many bytes of the file follow it."""
+    with path.open("rb") as stream:
+        header = pydicom.dcmread(stream, stop_before_pixels=True, force=True, specific_tags=_TAGS)
+        return header, path.stat().st_size - stream.tell()
 
 
 def _bytes(header: pydicom.Dataset) -> int:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import csv
+import itertools
+import os
 import struct
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +14,7 @@ from ..core.errors import InputError
 from ..io.nifti import read_nifti, read_nifti_header
 
 NESTED_LEVELS = 2  # archives unpack into a folder of their own, sometimes twice; ours
+FOLDERS_LOOKED_AT = 3000  # a whole disk that was named by mistake must not be searched for minutes; ours
 POINTER_BYTES = 1024  # a pointer file is smaller, an image larger; ours
 NIFTI_SUFFIXES = (".nii.gz", ".nii")
 
@@ -29,7 +33,7 @@ def find_root(path: Path, needed: tuple[str, ...], title: str) -> Path:
     if not path.is_dir():
         raise InputError(f"The folder of {title} does not exist.", where=str(path), next_step="Check the path.")
     best: tuple[int, list[str], Path] = (len(needed) + 1, [], path)
-    for folder in _folders(path, NESTED_LEVELS):
+    for folder in itertools.islice(_folders(path, NESTED_LEVELS), FOLDERS_LOOKED_AT):
         missing = [name.replace("|", " or ") for name in needed if not _holds(folder, name)]
         if not missing:
             return folder
@@ -48,11 +52,12 @@ def _holds(folder: Path, patterns: str) -> bool:
 
 def _folders(path: Path, levels: int) -> Iterator[Path]:
     """The folder, then those below it, level by level."""
-    level = [path]
-    for depth in range(levels + 1):
-        yield from level
-        if depth < levels:
-            level = [child for folder in level for child in sorted(folder.iterdir()) if child.is_dir()]
+    waiting = deque([(path, levels)])
+    while waiting:
+        folder, below = waiting.popleft()
+        yield folder
+        if below and os.access(folder, os.R_OK | os.X_OK):
+            waiting.extend((child, below - 1) for child in sorted(folder.iterdir()) if child.is_dir())
 
 
 def stem(path: Path) -> str:

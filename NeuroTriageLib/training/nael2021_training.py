@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..systems.nael2021_config import COMPACT, PUBLISHED
+from .case_studies import labelled_study
 from .nael2021_pack import export_pack
 from .nael2021_producer import make_study
 from .nael2021_recipe import COMPACT_TRAINING, PUBLISHED_TRAINING
@@ -19,6 +20,13 @@ EXAMS = {
 }
 
 train_nael2021 = SystemTraining(
-    VARIANTS, EXAMS, Nael2021Trainer, export_pack, make=make_study, data="simulated brain MRI"
+    VARIANTS,
+    EXAMS,
+    Nael2021Trainer,
+    export_pack,
+    make=make_study,
+    data="simulated brain MRI",
+    modality="MR",
+    take=labelled_study,
 )
 """(options, report of one line) -> the pack's folder; see SystemTraining."""

@@ -14,6 +14,7 @@ import torch
 from ..core.codes import answered_codes
 from ..core.errors import InputError
 from ..io.model_packs import Calibration, PackManifest, save_model_pack
+from .bank_filling import SourceRecord
 from .calibration import fit_platt, operating_point
 from .checkpoint import load_checkpoint
 from .exam_bank import BankExam, ExamBank
@@ -146,8 +147,8 @@ class PackExport:
             calibration=calibration,
             training=state["training"] | {"steps": state["trainer"]["step"], "training_exams": state["training_exams"]},
             metrics={"validation": model.validation.summary() | model.scores.at_points(calibration, points)},
-            licence=LICENCE,
-            intended_use=self.intended_use,
+            licence=licence_of(state["training"]),
+            intended_use=use_of(self.intended_use, state["training"]),
         )
 
 
@@ -170,6 +171,32 @@ def as_stored(name: str, value: torch.Tensor) -> torch.Tensor:
     return value.half().float()
 
 
-def training_record(recipe: Any, data: str) -> dict[str, Any]:
-    """What it was trained on, and the recipe as plain values, for the pack."""
-    return {"data": data, "recipe": dataclasses.asdict(recipe)}
+def training_record(recipe: Any, simulated: str, sources: Sequence[SourceRecord] = ()) -> dict[str, Any]:
+    """What it was trained on, and the recipe as plain values, for the pack.
+
+    Args:
+        recipe: of the run.
+        simulated: what was simulated, "" when nothing was.
+        sources: data sets and review stores; a pack says how many exams of them, and a hash of those, but no names.
+    """
+    data = [*filter(None, [simulated]), *(f"{source.name} ({source.train} exams)" for source in sources)]
+    record: dict[str, Any] = {"data": "; ".join(data), "recipe": dataclasses.asdict(recipe)}
+    return record | ({"sources": [source.to_json() for source in sources]} if sources else {})
+
+
+def licence_of(training: Mapping[str, Any]) -> str:
+    """Ours for what came from simulation alone; whoever used other data is bound by its terms."""
+    terms = [f"{source['name']}: {source['licence']}" for source in training.get("sources", ())]
+    return (
+        LICENCE
+        if not terms
+        else f"Not cleared for passing on. Trained on data with terms of its own: {'; '.join(terms)}"
+    )
+
+
+def use_of(intended_use: str, training: Mapping[str, Any]) -> str:
+    """The intended use; what it says about simulated images is left out where other images were learned from."""
+    if not training.get("sources"):
+        return intended_use
+    sentences = [part for part in intended_use.split(". ") if "simulated" not in part]
+    return f"{'. '.join(sentences).removesuffix('.')}. Trained on {training['data']}."

@@ -1,4 +1,4 @@
-"""Training any system from nothing but head label maps to a model pack: the whole run on one screen."""
+"""Training any system from head label maps, data sets or both to a model pack: the whole run on one screen."""
 
 from __future__ import annotations
 
@@ -8,9 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import ConfigError
+from ..core.errors import ConfigError, InputError
+from ..datasets.labelled_case import Labelled
+from ..datasets.split import Part
+from .bank_filling import SourceRecord, fill_bank, need_labels
+from .case_exams import masked_exam
 from .exam_bank import ExamBank
-from .exam_producer import MakeExam, ProductionPlan
+from .exam_producer import Kept, MakeExam, ProductionPlan
 from .pack_export import PackExport, training_record
 from .training_run import Report, Trainer, TrainOptions, run_training, training_device
 
@@ -25,7 +29,9 @@ class SystemTraining:
         trainer: (settings, recipe, bank, validation bank, device) -> the trainer.
         export: from the checkpoint to the pack.
         make: simulates and prepares one exam of another kind than head CT, see ProductionPlan.
-        data: what it is trained on, in words.
+        data: what the simulation makes, in words.
+        modality, labels: what it can learn from in data sets.
+        take: (case, part, settings, recipe) -> what the bank keeps of a case; see case_exams.py.
     """
 
     variants: Mapping[str, tuple[Any, Any]]
@@ -34,9 +40,12 @@ class SystemTraining:
     export: PackExport
     make: MakeExam | None = None
     data: str = "simulated head CT"
+    modality: str = "CT"
+    labels: frozenset[str] = frozenset({"masks"})
+    take: Callable[[Labelled, Part, Any, Any], Kept] = masked_exam
 
     def __call__(self, options: TrainOptions, report: Report) -> Path:
-        """Simulate, train, validate, calibrate, export; returns the pack's folder.
+        """Gather exams, train, validate, calibrate, export; returns the pack's folder.
 
         The same call goes on after a kill. Raises ConfigError, InputError, OutputError.
         """
@@ -49,13 +58,42 @@ class SystemTraining:
         config, training = self.variants[options.variant]
         if options.minutes is not None:
             training = dataclasses.replace(training, minutes=options.minutes)
-        exams = options.exams or self.exams[options.variant]
-        plan = ProductionPlan(options.simulate, options.bank_folder, config, exams, options.validation_exams, self.make)
+        records = self._fill(options, config, training, report)
+        if options.simulate is None:
+            options = dataclasses.replace(options, validation_exams=_validation_exams(options.bank_folder))
+            exams = made = 0
+        else:
+            exams, made = options.exams or self.exams[options.variant], options.validation_exams
+        plan = ProductionPlan(options.simulate, options.bank_folder, config, exams, made, self.make)
         bank, validation = (self.export.bank_of(plan.bank / name, config) for name in ("train", "validation"))
         trainer = self.trainer(config, training, bank, validation, training_device(options.device, options.threads))
-        about = {"config": config.to_json(), "training": training_record(training, f"{self.data}, label maps 01-16")}
+        simulated = f"{self.data}, label maps 01-16" if options.simulate else ""
+        about = {"config": config.to_json(), "training": training_record(training, simulated, records)}
         checkpoint = run_training(trainer, plan, about, options, report)
         report("calibrating on the validation exams")
         pack = self.export(checkpoint, options.out / f"{self.export.system}-{options.variant}", bank=plan.bank)
         report(f"model pack written: {pack}")
         return pack
+
+    def _fill(self, options: TrainOptions, config: Any, training: Any, report: Report) -> list[SourceRecord]:
+        """Put the sources' cases into the bank; licence and citation are said first."""
+        need_labels(self.export.system, self.labels, self.modality, options.sources)
+        for source in options.sources:
+            for line in source.about:
+                report(line)
+
+        def take(case: Labelled, part: Part) -> Kept:
+            return self.take(case, part, config, training)
+
+        return fill_bank(options.bank_folder, options.sources, take, options.split, report)
+
+
+def _validation_exams(bank: Path) -> int:
+    """How many exams of the sources validate. Raises InputError when a part of the split is empty."""
+    counts = {part: len(list((bank / part).glob("*.npz"))) for part in ("train", "validation")}
+    if not all(counts.values()):
+        raise InputError(
+            f"{counts['train']} exams would train and {counts['validation']} validate: both need some.",
+            next_step="Use more cases, other shares (--split), or simulated exams beside them (--simulate).",
+        )
+    return counts["validation"]

@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
 
 from ..core.errors import ConfigError
+from ..datasets.case_source import CaseSource
+from ..datasets.split import Split
 from .checkpoint import CHECKPOINT_FILE, load_checkpoint, save_checkpoint
 from .curves import draw_curves, write_rows
 from .exam_producer import HEAD_START, ProductionPlan, start_producer, wait_for
@@ -25,7 +27,7 @@ class TrainOptions:
     """What a user decides about a run.
 
     Args:
-        simulate: folder of head label maps.
+        simulate: folder of head label maps; None trains on the sources alone.
         out: folder of the run; when it holds a checkpoint, the run goes on from there.
         variant: "compact", "published", or another that the system has (system_training.py).
         minutes: wall-clock budget of the training steps in place of the recipe's.
@@ -35,9 +37,11 @@ class TrainOptions:
         bank: folder of prepared exams, which several systems may share; None keeps them in the folder of the run.
         checkpoint_minutes, validate_minutes: how often.
         report_seconds: how often a progress line is reported.
+        sources: data sets and review stores that are learned from, beside simulated exams or alone.
+        split: which of their patients train and validate.
     """
 
-    simulate: Path
+    simulate: Path | None
     out: Path
     variant: str = "compact"
     minutes: float | None = None
@@ -49,10 +53,17 @@ class TrainOptions:
     checkpoint_minutes: float = 2.0
     validate_minutes: float = 6.0
     report_seconds: float = 15.0
+    sources: tuple[CaseSource, ...] = ()
+    split: Split = field(default_factory=Split)
 
     def __post_init__(self) -> None:
         if self.minutes is not None and not self.minutes > 0:
             raise ConfigError("The number of minutes must be positive.", where=str(self.minutes))
+        if self.simulate is None and not self.sources:
+            raise ConfigError(
+                "There is nothing to learn from.",
+                next_step="Name head label maps (--simulate) or a data set (--dataset).",
+            )
 
     @property
     def bank_folder(self) -> Path:

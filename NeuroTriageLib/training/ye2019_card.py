@@ -22,12 +22,12 @@ YE_2019 = Publication(
     title="Ye 2019",
     config=PUBLISHED.to_json(),
     recipe=dataclasses.asdict(PUBLISHED_TRAINING),
+    data="the 2,836 scans of the paper",
     always_different=(
-        "Trained on simulated CT made from head label maps, not on the 2,836 scans of the paper.",
         "The convolutions start from random weights (He 2015), not from ImageNet's.",
         "A type's score is the probability of bleeding times that of the type given bleeding; the paper reports the "
         "five-type network's own output.",
-        "Exam scores are calibrated (Platt) on simulated validation exams, and compared with the threshold of the "
+        "Exam scores are calibrated (Platt) on validation exams, and compared with the threshold of the "
         "largest sensitivity + specificity; the paper compares raw scores with 0.5.",
         "Gradients are clipped to norm 5; the paper names no clipping.",
         "The heatmap's highest value on each slice is the slice's score, so that slices without bleeding are dark; the "

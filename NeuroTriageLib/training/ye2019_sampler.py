@@ -77,7 +77,7 @@ class SliceSampler:
         positive: list[list[tuple[int, int]]] = [[] for _ in range(types)]
         self._empty: list[tuple[int, int]] = []
         for number, exam in enumerate(exams):
-            without = np.flatnonzero(exam.pixels_sc.sum(axis=1) == 0)
+            without = np.flatnonzero(~exam.slab_labels(1)[:, 0])
             self._empty += [(number, int(s)) for s in without]
             for s, label in exam.blood.items():
                 counts = np.bincount(label.ravel(), minlength=1 + types)[1:]

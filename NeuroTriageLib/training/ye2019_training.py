@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..systems.ye2019_config import COMPACT, PUBLISHED
+from .case_exams import labelled_exam
 from .system_training import SystemTraining
 from .ye2019_pack import export_pack
 from .ye2019_recipe import COMPACT_TRAINING, PUBLISHED_TRAINING, SUB_LAB_TRAINING
@@ -19,5 +20,12 @@ EXAMS = {
     "published-sub-lab": 2255,  # Ye 2019, supplementary table 2: training subjects
 }
 
-train_ye2019 = SystemTraining(VARIANTS, EXAMS, Ye2019Trainer, export_pack)
+train_ye2019 = SystemTraining(
+    VARIANTS,
+    EXAMS,
+    Ye2019Trainer,
+    export_pack,
+    labels=frozenset({"masks", "slice labels", "exam labels"}),
+    take=labelled_exam,
+)
 """(options, report of one line) -> the pack's folder; see SystemTraining."""

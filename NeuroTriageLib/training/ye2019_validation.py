@@ -25,7 +25,7 @@ class ExamAnswer:
 
     Args:
         exam: (1 + N,).
-        slabs: (s, 1 + N).
+        slabs: (s, 1 + N), none where slabs have no labels.
         present: (1 + N,) bool.
         shown: (s, 1 + N) bool.
     """
@@ -108,7 +108,9 @@ def validate(
     with evaluating(network):
         for exam in exams:
             scores, slabs = answer(exam)
-            answers.append(ExamAnswer(_array(scores), _array(slabs), exam.present, exam.slab_labels(minimum_pixels)))
+            known = slice(None if exam.knows_slabs else 0)  # slabs without labels are in no figure
+            shown = exam.slab_labels(minimum_pixels)
+            answers.append(ExamAnswer(_array(scores), _array(slabs)[known], exam.present, shown[known]))
     return Validation(config.codes, tuple(answers))
 
 

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..core.errors import ConfigError
+
 if TYPE_CHECKING:
     from .evaluate_folders import Progress
+    from .truth_folders import TruthEntry
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,17 @@ class EvaluateResult:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
     parser.add_argument("predictions", type=Path, help="folder of result folders, as neurotriage triage writes them")
-    parser.add_argument("truth", type=Path, help="folder of simulated exams, or of label maps and exams.csv")
+    parser.add_argument("truth", type=Path, nargs="?", help="folder of simulated exams, or of label maps and exams.csv")
+    parser.add_argument(
+        "--dataset", nargs=2, metavar=("NAME", "PATH"), help="the truth of a public data set, in place of a folder's"
+    )
+    parser.add_argument(
+        "--split",
+        nargs=3,
+        type=float,
+        metavar=("TRAIN", "VALIDATION", "SEED"),
+        help="of the data set's patients those alone that this split of a training kept for the test",
+    )
     parser.add_argument("-o", "--output", type=Path, help="folder for tables, JSON, records and plots")
     parser.add_argument(
         "--required", type=Path, metavar="PREDICTIONS", help="MRI: results of the required contrasts alone, for table 4"
@@ -51,10 +64,11 @@ def evaluate(options: argparse.Namespace, progress: Progress | None = None) -> E
     from .plots import NO_MATPLOTLIB, can_draw
     from .report import Evaluation, write_evaluation
 
-    matched = compare_folders(options.predictions, options.truth, progress, options.required)
+    truth, name = _truth(options)
+    matched = compare_folders(options.predictions, truth, progress, options.required)
     if progress is not None:
         progress("tables", 0.0)
-    about = {"predictions": options.predictions.name, "truth": options.truth.name}
+    about = {"predictions": options.predictions.name, "truth": name}
     evaluation = Evaluation.of("Evaluation", matched.records, about, matched.notes())
     written: list[Path] = []
     warnings = list(matched.notes())
@@ -64,3 +78,17 @@ def evaluate(options: argparse.Namespace, progress: Progress | None = None) -> E
             warnings.append(NO_MATPLOTLIB)
     text = json.dumps(evaluation.to_json(), indent=1, allow_nan=False) if options.json else evaluation.to_markdown()
     return EvaluateResult(text, tuple(written), tuple(warnings))
+
+
+def _truth(options: argparse.Namespace) -> tuple[Path | dict[str, TruthEntry], str]:
+    """The truth and what it is called. Raises ConfigError when none or two are named."""
+    from ..datasets.split import Split
+    from .dataset_truth import find_dataset_truth
+
+    if (options.truth is None) == (options.dataset is None):
+        raise ConfigError("Name the truth: a folder, or a data set with --dataset.")
+    if options.dataset is None:
+        return options.truth, options.truth.name
+    name, path = options.dataset
+    split = options.split and Split(options.split[0], options.split[1], int(options.split[2]))
+    return find_dataset_truth(name, Path(path), split), name

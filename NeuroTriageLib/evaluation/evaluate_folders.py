@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,19 +44,24 @@ class Matched:
 
 
 def compare_folders(
-    predictions: Path, truth: Path, progress: Progress | None = None, required: Path | None = None
+    predictions: Path,
+    truth: Path | Mapping[str, TruthEntry],
+    progress: Progress | None = None,
+    required: Path | None = None,
 ) -> Matched:
-    """Compare every exam that both folders name.
+    """Compare every exam that both name.
 
     Args:
-        predictions, truth: folders of result folders and of truths.
+        predictions: folder of result folders.
+        truth: folder of truths, or the truths by exam.
         progress: called with a stage and the share of it that is done.
         required: results of the same brain-MRI studies from their required contrasts alone.
 
     Raises:
         InputError: a folder holds nothing to compare, no name is in both, or no pair could be compared.
     """
-    results, truths = find_results(predictions), find_truth(truth)
+    results = find_results(predictions)
+    truths = find_truth(truth) if isinstance(truth, Path) else truth
     again = {} if required is None else find_results(required)
     common = [exam for exam in results if exam in truths]
     if not common:

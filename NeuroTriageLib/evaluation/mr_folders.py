@@ -12,6 +12,7 @@ import numpy as np
 from ..core.codes import ABNORMAL, MR_CODES
 from ..core.errors import InputError
 from ..core.geometry import SliceGrid
+from ..datasets.labelled_case import LabelledMr
 from ..io.label_files import on_grid, read_label, segment_values
 from ..measurements.volume import mask_volume_ml
 from .exam_records import ExamRecord, GroupAnswer, GroupTruth, SystemAnswer
@@ -35,7 +36,7 @@ def mr_parts(folder: Path) -> tuple[dict[str, Any], ...]:
 
 def is_mr_truth(entry: TruthEntry) -> bool:
     """True when the truth speaks of findings on MRI."""
-    return bool(set(entry.present) & set(MR_CODES)) or bool(_simulated(entry).get("grids"))
+    return entry.case_is_mr or bool(set(entry.present) & set(MR_CODES)) or bool(_simulated(entry).get("grids"))
 
 
 def record_mr(folder: Path, entry: TruthEntry, required: Path | None = None) -> ExamRecord:
@@ -59,7 +60,7 @@ def record_mr(folder: Path, entry: TruthEntry, required: Path | None = None) -> 
         truth=truth.groups,
         answers=answers,
         anatomy=str(document.get("anatomy", entry.anatomy)),
-        simulated=True if document else None,
+        simulated=True if document else False if entry.case else None,
         conditions={key: document[key] for key in CONDITION_KEYS if key in document},
     )
 
@@ -69,11 +70,14 @@ class _Truth:
 
     def __init__(self, entry: TruthEntry) -> None:
         self.document, self.folder = _simulated(entry), entry.folder
-        present = self.document or entry.present
+        self.case = _case(entry)
+        present = self.case.exam_presence() if self.case else self.document or entry.present
         self.groups = {code: GroupTruth(bool(present[code])) for code in MR_CODES if code in present}
 
     def mask(self, contrast: str, code: str, grid: SliceGrid) -> np.ndarray | None:
         """The true mask on an answer's voxels, its volume kept; None when the truth has none for the series."""
+        if self.case is not None:
+            return self._drawn(self.case, contrast, code, grid)
         if (
             self.folder is None
             or code == ABNORMAL
@@ -85,9 +89,24 @@ class _Truth:
         with np.load(self.folder / MASKS_FILE, allow_pickle=False) as masks:
             name = f"{contrast}.{code}"
             found = masks[name] if name in masks.files else np.zeros(own.shape_kji, np.uint8)
-        mask = np.asarray(on_grid(found, own, grid) > 0)
+        return self._kept(code, np.asarray(on_grid(found, own, grid) > 0), grid)
+
+    def _drawn(self, case: LabelledMr, contrast: str, code: str, grid: SliceGrid) -> np.ndarray | None:
+        drawn = case.masks.get(contrast, {}).get(code)
+        if drawn is None or code not in self.groups:
+            return None
+        own = case.images[contrast].volume.grid
+        return self._kept(code, np.asarray(on_grid(drawn.astype(np.uint8), own, grid) > 0), grid)
+
+    def _kept(self, code: str, mask: np.ndarray, grid: SliceGrid) -> np.ndarray:
         self.groups[code] = GroupTruth(self.groups[code].present, volume_ml=mask_volume_ml(mask, grid))
         return mask
+
+
+def _case(entry: TruthEntry) -> LabelledMr | None:
+    """The data set's case; None when the truth is of another kind."""
+    known = entry.case.read() if entry.case is not None else None
+    return known if isinstance(known, LabelledMr) else None
 
 
 def _simulated(entry: TruthEntry) -> dict[str, Any]:

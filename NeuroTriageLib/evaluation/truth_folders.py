@@ -17,7 +17,9 @@ import numpy as np
 from ..core.codes import ANY, CT_HEMORRHAGE_CODES, MR_CODES
 from ..core.errors import InputError
 from ..core.geometry import SliceGrid
+from ..datasets.labelled_case import Case, LabelledCt
 from ..io.label_files import LABEL_SUFFIXES, on_grid, read_label
+from ..review.labels import SEGMENT_CODES
 from .comparison import ExamSource, Labels, Truth
 
 TRUTH_FILE, LABEL_FILE = "truth.json", "label.npz"  # as simulation/exam_folders.py writes them
@@ -27,6 +29,9 @@ TABLE_CODES = (ANY, *CT_HEMORRHAGE_CODES, *MR_CODES)
 """Findings that a table may have a column for."""
 
 DEFAULT_VALUES = dict(enumerate(CT_HEMORRHAGE_CODES, start=1))
+
+CASE_VALUES = dict(enumerate(SEGMENT_CODES, start=1))
+"""Voxel value -> code of a data set's case."""
 
 # What the simulator says about an exam that a table may want to be split by.
 CONDITION_KEYS = ("mimics", "changes", "midline_shift_mm")
@@ -43,6 +48,7 @@ class TruthEntry:
         codes: voxel value of that label map -> code.
         present: code -> present, from the table.
         anatomy: from the table, "" when not given.
+        case: of a public data set; case_is_mr says which kind.
     """
 
     exam: str
@@ -51,6 +57,8 @@ class TruthEntry:
     codes: Mapping[int, str] = field(default_factory=lambda: DEFAULT_VALUES)
     present: Mapping[str, bool] = field(default_factory=dict)
     anatomy: str = ""
+    case: Case | None = None
+    case_is_mr: bool = False
 
     def read(self, grid: SliceGrid) -> tuple[ExamSource, Truth]:
         """Names and truth, its mask on the voxels of the answer's grid.
@@ -61,6 +69,8 @@ class TruthEntry:
         """
         if self.folder is not None:
             return _read_simulated(self.exam, self.folder, grid)
+        if self.case is not None:
+            return _read_case(self.exam, self.case, grid)
         source = ExamSource(self.exam, self.anatomy)
         if self.label_path is None:
             return source, Truth(None, types=(), present=self.present)
@@ -116,6 +126,18 @@ def _read_simulated(exam: str, folder: Path, grid: SliceGrid) -> tuple[ExamSourc
     conditions = {key: document[key] for key in CONDITION_KEYS if key in document}
     source = ExamSource(exam, str(document.get("anatomy", "")), simulated=True, conditions=conditions)
     return source, Truth(Labels(on_grid(label, own, grid), codes), types=tuple(codes.values()))
+
+
+def _read_case(exam: str, case: Case, grid: SliceGrid) -> tuple[ExamSource, Truth]:
+    known = case.read()
+    if not isinstance(known, LabelledCt):
+        raise InputError("The case is no head CT.", where=exam)
+    source = ExamSource(exam, simulated=False)
+    present = known.exam_presence()
+    if known.label_kji is None:
+        return source, Truth(None, types=(), present=present)
+    labels = Labels(on_grid(known.label_kji, known.volume.grid, grid), CASE_VALUES)
+    return source, Truth(labels, types=CT_HEMORRHAGE_CODES if known.has_types else (), present=present)
 
 
 def _values(path: Path) -> Mapping[int, str]:

@@ -41,12 +41,17 @@ def labelled_study(case: Labelled, part: Part, config: Any, recipe: Any) -> Bank
     """The study of the bank; findings that are not known are neither learned from nor counted.
 
     Raises:
-        InputError: no brain MRI; no FLAIR or diffusion image; a finding without a mask; or, for validation, a finding
-            that is not known.
+        InputError: no brain MRI; no FLAIR, or no ADC map of a known unit; a finding without a mask; or, for validation,
+            a finding that is not known.
     """
     if not isinstance(case, LabelledMr):
         raise InputError("the case is no brain MRI")
-    lacking = [contrast for contrast in REFERENCES if contrast not in case.images]
+    images = {
+        contrast: image
+        for contrast, image in case.images.items()
+        if contrast in CONTRASTS and (contrast != "ADC" or image.mm2_per_s)
+    }
+    lacking = [contrast for contrast in REFERENCES if contrast not in images]
     if lacking:
         raise InputError(f"the study has no {' and no '.join(lacking)}")
     known = case.exam_presence()
@@ -57,8 +62,7 @@ def labelled_study(case: Labelled, part: Part, config: Any, recipe: Any) -> Bank
         raise InputError("a finding has no mask")
     series = {
         contrast: _Series(image.volume, _on(masks, image.volume.grid, contrast), image.mm2_per_s or 0.0)
-        for contrast, image in case.images.items()
-        if contrast in CONTRASTS and (contrast != "ADC" or image.mm2_per_s)
+        for contrast, image in images.items()
     }
     return BankStudy.of(_Study(series, {code: known[code] for code in MR_CODES if code in known}), config)
 

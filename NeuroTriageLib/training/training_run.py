@@ -130,18 +130,21 @@ def run_training(
         ConfigError: the folder holds a run with other settings. InputError, OutputError.
     """
     plan.check()
-    producer = start_producer(plan)
+    producer = start_producer(plan) if plan.missing() else None
     try:
         head_start = min(HEAD_START, plan.training_exams) if trainer.minutes_left() is not None else plan.training_exams
-        report(f"simulating the first {head_start} exams")
-        wait_for(plan.bank / "train", head_start, producer)
+        if producer is not None:
+            report(f"simulating the first {head_start} exams")
+            wait_for(plan.bank / "train", head_start, producer)
         run = TrainingRun(trainer, about, options, report)
         run.train()
-        report("waiting for the last validation exams")
-        wait_for(plan.bank / "validation", min(options.validation_exams, QUICK_VALIDATION_EXAMS), producer)
+        if producer is not None:
+            report("waiting for the last validation exams")
+            wait_for(plan.bank / "validation", min(options.validation_exams, QUICK_VALIDATION_EXAMS), producer)
     finally:
-        producer.terminate()
-        producer.join()
+        if producer is not None:
+            producer.terminate()
+            producer.join()
     return run.checkpoint
 
 

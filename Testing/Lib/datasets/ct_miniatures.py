@@ -61,8 +61,8 @@ def bhsd(root: Path) -> Path:
     nifti(masks / f"{names[0]}.nii.gz", np.where(BLOOD, 1, 0).astype(np.uint16), rows_turned=True)
     nifti(images / f"{names[1]}.nii.gz", HU)
     nifti(masks / f"{names[1]}.nii.gz", np.zeros(SHAPE, np.uint16))
-    nifti(root / "unlabel_2000" / "anybleed" / f"{names[2]}.nii.gz", BLEEDING)
-    nifti(root / "unlabel_2000" / "nobleed" / "ID_99999999_ID_f91d6a7cd9.nii.gz", HU)
+    nifti(root / "unlabel_2000" / "anybleed" / f"{names[2]}.nii.gz", BLEEDING + np.int16(3))
+    nifti(root / "unlabel_2000" / "nobleed" / "ID_99999999_ID_f91d6a7cd9.nii.gz", HU + np.int16(3))
     return root
 
 

@@ -13,7 +13,7 @@ from Testing.Lib.mr_phantom import head
 
 SHAPE, SPACING_IJK_MM = (12, 34, 30), np.array([6.0, 6.0, 12.0])
 AFFINE_LPS = np.diag([*SPACING_IJK_MM, 1.0])
-FLAIR_SHAPE, FLAIR_SPACING_IJK_MM = (6, 30, 28), np.array([7.0, 7.0, 24.0])
+FLAIR_SHAPE, FLAIR_SPACING_IJK_MM = (10, 40, 36), np.array([5.2, 5.2, 15.0])
 SPOT = (slice(3, 5), slice(10, 14), slice(6, 9))
 
 

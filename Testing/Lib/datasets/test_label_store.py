@@ -1,0 +1,91 @@
+"""A review store as a training set: approved masks meet exactly the images that they were drawn on."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from NeuroTriageLib import cli
+from NeuroTriageLib.core.errors import ConfigError, InputError
+from NeuroTriageLib.datasets.label_store import missing_images, store_cases
+from NeuroTriageLib.io.dicom_headers import quiet_pydicom
+from NeuroTriageLib.io.inputs import open_input, read_volume
+from NeuroTriageLib.review.labels import SEGMENT_VALUES
+from NeuroTriageLib.review.versions import ExamReference
+from Testing.Lib.datasets import ct_miniatures as made
+from Testing.Lib.review.store_making import entry, open_store
+
+
+def write_exam(folder, number: int) -> ExamReference:
+    """A head CT as DICOM, and what a store says about it."""
+    folder.mkdir(parents=True)
+    with quiet_pydicom():
+        for k, item in enumerate(
+            made.ct_slices(made.BLEEDING + np.int16(number), study=f"1.2.{number}", patient="P", series=f"1.3.{number}")
+        ):
+            item.save_as(folder / f"{k:02d}.dcm", enforce_file_format=True)
+    with open_input(folder) as (study,):
+        volume, _ = read_volume(study.series[0])
+    return ExamReference.of_volume(volume, study.study_instance_uid, f"patient {number}")
+
+
+def approved(store, exam: ExamReference, code: str = "SDH", status: str = "approved") -> np.ndarray:
+    label = np.where(made.BLOOD, SEGMENT_VALUES[code], 0).astype(np.uint8)
+    store.add_version(store.register(exam), label, entry("AB", status, based_on=-1))
+    return label
+
+
+@pytest.fixture
+def store(tmp_path):
+    return open_store(tmp_path / "store")
+
+
+def test_an_approved_mask_is_read_with_its_images_and_a_flagged_one_is_not(tmp_path, store):
+    exams = [write_exam(tmp_path / "images" / str(n), n) for n in range(3)]
+    label = approved(store, exams[0])
+    approved(store, exams[1], status="flagged")
+    approved(store, exams[2], status="draft")
+    (case,) = store_cases(tmp_path / "store", tmp_path / "images")
+    known = case.read()
+    assert np.array_equal(known.label_kji, label) and known.has_types
+    assert np.array_equal(known.volume.array_kji, made.BLEEDING)
+    assert "patient" not in case.patient.removeprefix("labels:") and case.patient != "labels:"
+
+
+def test_other_voxels_under_the_same_series_are_refused(tmp_path, store):
+    exam = write_exam(tmp_path / "reviewed", 1)
+    approved(store, exam)
+    with quiet_pydicom():
+        (tmp_path / "images").mkdir()
+        for k, item in enumerate(made.ct_slices(made.HU, study="1.2.1", patient="P", series="1.3.1")):
+            item.save_as(tmp_path / "images" / f"{k:02d}.dcm", enforce_file_format=True)
+    (case,) = store_cases(tmp_path / "store", tmp_path / "images")
+    with pytest.raises(InputError, match="other voxels than those that were reviewed"):
+        case.read()
+
+
+def test_exams_whose_images_are_not_there_are_named_by_their_case_alone(tmp_path, store):
+    here, away = write_exam(tmp_path / "images", 1), write_exam(tmp_path / "elsewhere", 2)
+    for exam in (here, away):
+        approved(store, exam)
+    assert missing_images(tmp_path / "store", tmp_path / "images") == (store.register(away),)
+    with pytest.raises(InputError, match="None of the exams that readers approved"):
+        list(store_cases(tmp_path / "store", write_only(tmp_path / "other")))
+
+
+def write_only(folder):
+    write_exam(folder, 3)
+    return folder
+
+
+def test_a_folder_that_is_no_store_is_left_as_it_is(tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="no review store"):
+        list(store_cases(tmp_path / "empty", tmp_path))
+    assert not list((tmp_path / "empty").iterdir())
+
+
+def test_a_store_without_its_images_is_a_wrong_command(tmp_path, capsys):
+    command = ["train", "kuo2019", "-o", str(tmp_path / "run"), "--labels", str(tmp_path / "store")]
+    assert cli.main(command) == ConfigError.exit_code
+    assert "--labels and --images belong together" in capsys.readouterr().err

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from NeuroTriageLib import cli
 from NeuroTriageLib.core.errors import ConfigError, InputError
+from NeuroTriageLib.core.findings import ExamResult
 from NeuroTriageLib.datasets.label_store import missing_images, store_cases
 from NeuroTriageLib.io.dicom_headers import quiet_pydicom
 from NeuroTriageLib.io.inputs import open_input, read_volume
 from NeuroTriageLib.review.labels import SEGMENT_VALUES
-from NeuroTriageLib.review.versions import ExamReference
 from Testing.Lib.datasets import ct_miniatures as made
-from Testing.Lib.review.store_making import entry, open_store
+from Testing.Lib.exam_builder import ExamSettings, build_exam
+from Testing.Lib.review.store_making import entry, open_store, reference
 
 
-def write_exam(folder, number: int) -> ExamReference:
-    """A head CT as DICOM, and what a store says about it."""
+def write_exam(folder, number: int) -> ExamResult:
+    """A head CT as DICOM, and a model's answer on it."""
     folder.mkdir(parents=True)
     with quiet_pydicom():
         for k, item in enumerate(
@@ -26,12 +29,14 @@ def write_exam(folder, number: int) -> ExamReference:
             item.save_as(folder / f"{k:02d}.dcm", enforce_file_format=True)
     with open_input(folder) as (study,):
         volume, _ = read_volume(study.series[0])
-    return ExamReference.of_volume(volume, study.study_instance_uid, f"patient {number}")
+    return replace(build_exam(ExamSettings(shape_kji=made.SHAPE)), volume=volume)
 
 
-def approved(store, exam: ExamReference, code: str = "SDH", status: str = "approved") -> np.ndarray:
+def approved(store, exam: ExamResult, code: str = "SDH", status: str = "approved") -> np.ndarray:
     label = np.where(made.BLOOD, SEGMENT_VALUES[code], 0).astype(np.uint8)
-    store.add_version(store.register(exam), label, entry("AB", status, based_on=-1))
+    case = store.register(reference(exam))
+    store.add_model_version(case, exam)
+    store.add_version(case, label, entry("AB", status))
     return label
 
 
@@ -68,7 +73,7 @@ def test_exams_whose_images_are_not_there_are_named_by_their_case_alone(tmp_path
     here, away = write_exam(tmp_path / "images", 1), write_exam(tmp_path / "elsewhere", 2)
     for exam in (here, away):
         approved(store, exam)
-    assert missing_images(tmp_path / "store", tmp_path / "images") == (store.register(away),)
+    assert missing_images(tmp_path / "store", tmp_path / "images") == (store.register(reference(away)),)
     with pytest.raises(InputError, match="None of the exams that readers approved"):
         list(store_cases(tmp_path / "store", write_only(tmp_path / "other")))
 

@@ -1,4 +1,4 @@
-"""A review store as a training set: the masks that readers approved, on the images that they were drawn on.
+"""A review store as a training set for head CT: the masks that readers approved, on the images that they were drawn on.
 
 The store holds no images; they are found in a folder by their SeriesInstanceUID and known by the SHA-256 of their
 voxels, so that a mask never meets another image. Which masks count is said in review/signed_labels.py.
@@ -28,7 +28,7 @@ def store_source(store: Path, images: Path) -> CaseSource:
         store: folder of the store.
         images: folder below which the exams lie, as DICOM, NIfTI or NRRD.
     """
-    about = (f"Review store: approved masks of {len(signed_labels(_open(store)))} exams.",)
+    about = (f"Review store: approved masks of {len(_approved(_open(store)))} exams.",)
     return CaseSource("labels", "CT", ("masks",), LICENCE, lambda: store_cases(store, images), about)
 
 
@@ -43,7 +43,7 @@ def store_cases(store: Path, images: Path) -> Iterator[Case]:
     opened = _open(store)
     series = _series_below(images)
     found = False
-    for label in signed_labels(opened):
+    for label in _approved(opened):
         uid = label.exam.series_instance_uid
         if uid in series:
             found = True
@@ -60,13 +60,18 @@ def store_cases(store: Path, images: Path) -> Iterator[Case]:
 def missing_images(store: Path, images: Path) -> tuple[str, ...]:
     """case_id of each approved exam whose series is not in the folder."""
     series = _series_below(images)
-    return tuple(label.case_id for label in signed_labels(_open(store)) if label.exam.series_instance_uid not in series)
+    return tuple(label.case_id for label in _approved(_open(store)) if label.exam.series_instance_uid not in series)
 
 
 def _open(store: Path) -> ReviewStore:
     if not (store / "about" / "store.json").exists():
         raise InputError("There is no review store.", where=str(store))
     return ReviewStore.open(store)
+
+
+def _approved(store: ReviewStore) -> tuple[SignedLabel, ...]:
+    """The approved masks on head CT; a store may hold reviews of MRI too."""
+    return tuple(label for label in signed_labels(store) if label.exam.modality == "CT")
 
 
 def _series_below(images: Path) -> dict[str, list[Series]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import torch
@@ -143,6 +143,10 @@ class Chang2018Trainer(StagedTrainer[TrainedNetwork]):
     def kept_weights(self) -> dict[str, Tensor]:
         """Of the detector alone."""
         return self.kept_network().detector.state_dict()
+
+    def _take_over(self, weights: Mapping[str, Tensor]) -> None:
+        """The layer that does not ship stays random."""
+        self.network.detector.load_state_dict(weights)
 
     def _figures(self, exams: Sequence[WindowedExam]) -> dict[str, float | None]:
         """Pixel Dice and exam AUC."""

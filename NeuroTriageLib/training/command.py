@@ -30,6 +30,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--labels", type=Path, metavar="STORE", help="learn from the approved masks of a review store")
     parser.add_argument("--images", type=Path, metavar="FOLDER", help="the exams that the store's masks were drawn on")
     parser.add_argument(
+        "--from",
+        dest="start",
+        type=Path,
+        metavar="PACK",
+        help="go on from a model pack, at a tenth of the learning rates",
+    )
+    parser.add_argument(
         "--split",
         nargs=3,
         type=float,
@@ -76,5 +83,6 @@ def train_options(options: argparse.Namespace) -> TrainOptions:
         threads=options.threads,
         bank=options.bank,
         sources=sources,
+        start=options.start,
         split=Split(options.split[0], options.split[1], int(options.split[2])),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
@@ -57,6 +57,19 @@ class StagedTrainer(ABC, Generic[Network]):
         """Start the first stage with this network."""
         self.network, self.average = network, copy.deepcopy(network)
         self.optimizer = self._start_stage()
+
+    def start_from(self, weights: Mapping[str, Tensor]) -> None:
+        """Begin with a pack's weights (as kept_weights gives them) in place of random ones; before the first step.
+
+        Raises:
+            RuntimeError: they are of another network.
+        """
+        self._take_over(weights)
+        self.average.load_state_dict(self.network.state_dict())
+
+    def _take_over(self, weights: Mapping[str, Tensor]) -> None:
+        """The inverse of kept_weights, into the network that is trained."""
+        self.network.load_state_dict(weights)
 
     @abstractmethod
     def _start_stage(self) -> torch.optim.Optimizer:

@@ -11,10 +11,12 @@ from typing import Any
 from ..core.errors import ConfigError, InputError
 from ..datasets.labelled_case import Labelled
 from ..datasets.split import Part
+from ..io.model_packs import load_model_pack
 from .bank_filling import SourceRecord, fill_bank, need_labels
 from .case_exams import masked_exam
 from .exam_bank import ExamBank
 from .exam_producer import Kept, MakeExam, ProductionPlan
+from .fine_tuning import gentle, start_from
 from .pack_export import PackExport, training_record
 from .training_run import Report, Trainer, TrainOptions, run_training, training_device
 
@@ -58,6 +60,9 @@ class SystemTraining:
         config, training = self.variants[options.variant]
         if options.minutes is not None:
             training = dataclasses.replace(training, minutes=options.minutes)
+        pack = load_model_pack(options.start) if options.start is not None else None
+        if pack is not None:
+            training = gentle(training)
         records = self._fill(options, config, training, report)
         if options.simulate is None:
             options = dataclasses.replace(options, validation_exams=_validation_exams(options.bank_folder))
@@ -69,11 +74,13 @@ class SystemTraining:
         trainer = self.trainer(config, training, bank, validation, training_device(options.device, options.threads))
         simulated = f"{self.data}, label maps 01-16" if options.simulate else ""
         about = {"config": config.to_json(), "training": training_record(training, simulated, records)}
+        if pack is not None:
+            about["training"]["started_from"] = start_from(trainer, pack, self.export.system)
         checkpoint = run_training(trainer, plan, about, options, report)
         report("calibrating on the validation exams")
-        pack = self.export(checkpoint, options.out / f"{self.export.system}-{options.variant}", bank=plan.bank)
-        report(f"model pack written: {pack}")
-        return pack
+        folder = self.export(checkpoint, options.out / f"{self.export.system}-{options.variant}", bank=plan.bank)
+        report(f"model pack written: {folder}")
+        return folder
 
     def _fill(self, options: TrainOptions, config: Any, training: Any, report: Report) -> list[SourceRecord]:
         """Put the sources' cases into the bank; licence and citation are said first."""

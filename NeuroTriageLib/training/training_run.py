@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -39,6 +39,7 @@ class TrainOptions:
         report_seconds: how often a progress line is reported.
         sources: data sets and review stores that are learned from, beside simulated exams or alone.
         split: which of their patients train and validate.
+        start: model pack to go on from (fine-tuning); None starts from random weights.
     """
 
     simulate: Path | None
@@ -55,6 +56,7 @@ class TrainOptions:
     report_seconds: float = 15.0
     sources: tuple[CaseSource, ...] = ()
     split: Split = field(default_factory=Split)
+    start: Path | None = None
 
     def __post_init__(self) -> None:
         if self.minutes is not None and not self.minutes > 0:
@@ -97,6 +99,9 @@ class Trainer(Protocol):
 
     def minutes_left(self) -> float | None:
         """Of the wall-clock budget; None without one."""
+
+    def start_from(self, weights: Mapping[str, torch.Tensor]) -> None:
+        """Begin with these weights. Raises RuntimeError when they are of another network."""
 
     def take_new_exams(self) -> int:
         """Take up the training exams that came since; returns how many there are now."""

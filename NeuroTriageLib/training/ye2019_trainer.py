@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -186,6 +186,10 @@ class Ye2019Trainer(StagedTrainer[TrainedNetworks]):
     def kept_weights(self) -> dict[str, Tensor]:
         """Of both networks, without the layer that does not ship."""
         return self.kept_network().cascade.weights()
+
+    def _take_over(self, weights: Mapping[str, Tensor]) -> None:
+        """The layer that does not ship stays random."""
+        self.network.cascade.load_weights(dict(weights))
 
     def _figures(self, exams: Sequence[LabelledExam]) -> dict[str, float | None]:
         """Exam and slice AUC of what the latest step was about."""

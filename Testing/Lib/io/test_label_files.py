@@ -50,9 +50,9 @@ def test_a_label_map_on_other_voxels_is_refused():
     grid = GRIDS["plain"]
     moved = SliceGrid.from_affine(grid.shape_kji, grid.affine_ijk_to_lps + np.diag([0, 0, 0, 0.0]))
     moved.origins_lps_mm[:] += 0.5 * grid.spacing_i_mm
-    with pytest.raises(GeometryError, match="same voxels"):
+    with pytest.raises(GeometryError, match="voxels of its image"):
         on_grid(np.zeros(grid.shape_kji, np.uint8), moved, grid)
-    with pytest.raises(GeometryError, match="same voxels"):
+    with pytest.raises(GeometryError, match="voxels of its image"):
         on_grid(np.zeros(GRIDS["uneven"].shape_kji, np.uint8), GRIDS["uneven"], grid)
 
 

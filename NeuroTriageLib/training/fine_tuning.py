@@ -1,0 +1,48 @@
+"""Going on from a model pack: its weights, a lower learning rate, and where they came from in the new pack."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import torch
+
+from ..core.errors import ModelError
+from ..io.model_packs import ModelPack
+from .training_run import Trainer
+
+RATE_SHARE = 0.1
+"""Of the recipe's learning rates: weights that are good already must not be thrown far (ours)."""
+
+
+def gentle(recipe: Any) -> Any:
+    """The recipe at RATE_SHARE of its learning rates, whether they stand in its stages or once for all."""
+    names = {field.name for field in dataclasses.fields(recipe)}
+    if "learning_rate" in names:
+        return dataclasses.replace(recipe, learning_rate=RATE_SHARE * recipe.learning_rate)
+    stages = tuple(
+        dataclasses.replace(stage, learning_rate=RATE_SHARE * stage.learning_rate) for stage in recipe.stages
+    )
+    return dataclasses.replace(recipe, stages=stages)
+
+
+def start_from(trainer: Trainer, pack: ModelPack, system: str) -> dict[str, str]:
+    """Put a pack's weights into a trainer; returns what the new pack says about it.
+
+    Raises:
+        ModelError: a pack of another system or of another variant.
+    """
+    if pack.manifest.system != system:
+        raise ModelError(
+            f"The pack is one of {pack.manifest.system}; {system} cannot go on from it.", where=str(pack.path)
+        )
+    try:
+        trainer.start_from({name: torch.from_numpy(value.copy()) for name, value in pack.weights().items()})
+    except RuntimeError as error:
+        raise ModelError(
+            "The pack's network has another shape than the variant that is trained.",
+            where=str(pack.path),
+            next_step="Choose the pack's own variant with --variant.",
+        ) from error
+    identity = pack.identity
+    return {"name": identity.name, "version": identity.version, "sha256": identity.sha256}

@@ -14,12 +14,11 @@ from pathlib import Path
 import numpy as np
 
 from ..core.codes import ANY, CT_HEMORRHAGE_CODES
-from ..core.errors import SeriesSelectionError
 from ..core.volume import Volume
-from ..io.inputs import open_input, read_volume
-from ..series_selection.head_ct import select_head_ct
+from ..io.inputs import open_input
 from .bhx import BhxBoxes, find_table, read_boxes
 from .dataset import CheckReport, DatasetCard, grouped, report
+from .dicom_files import head_ct_of
 from .folder_files import find_root, read_table
 from .labelled_case import Box, Case, LabelledCt
 
@@ -95,21 +94,13 @@ def _majorities(path: Path) -> dict[str, dict[str, bool]]:
 
 def _reader(folder: Path, present: Mapping[str, bool], boxes: BhxBoxes | None) -> Callable[[], LabelledCt]:
     def read() -> LabelledCt:
-        volume = _head_ct(folder)
+        with open_input(folder) as studies:
+            volume = head_ct_of(studies, folder)
         drawn = () if boxes is None else boxes.on(volume.sop_instance_uids, volume.grid.shape_kji)
         slices, notes = _slice_labels(volume, present, drawn, boxes)
         return LabelledCt(volume, slices=slices, present=present, boxes=drawn, notes=notes)
 
     return read
-
-
-def _head_ct(folder: Path) -> Volume:
-    """The plain head CT of an exam's series. Raises SeriesSelectionError when none is one."""
-    with open_input(folder) as studies:
-        chosen = [found.series for study in studies if (found := select_head_ct(study)).series is not None]
-        if not chosen or chosen[0] is None:
-            raise SeriesSelectionError("None of the exam's series is a plain head CT.", where=str(folder))
-        return read_volume(chosen[0])[0]
 
 
 def _slice_labels(

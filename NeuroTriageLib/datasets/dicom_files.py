@@ -1,4 +1,4 @@
-"""Which DICOM files of a folder belong to one study, from a handful of header entries; none of it stays open."""
+"""Which DICOM files of a folder belong to one study, and which of an exam's series is read."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pydicom
 
-from ..core.errors import DicomError, InputError
+from ..core.errors import DicomError, InputError, SeriesSelectionError
 from ..core.study import Series, Study
+from ..core.volume import Volume
 from ..io.dicom_headers import quiet_pydicom
-from ..io.inputs import open_input
+from ..io.inputs import open_input, read_volume
+from ..series_selection.head_ct import select_head_ct
 
 _TAGS = ["StudyInstanceUID", "SOPInstanceUID", "PatientID", "Rows", "Columns", "BitsAllocated", "SamplesPerPixel"]
 
@@ -80,3 +82,12 @@ def dicom_below(folder: Path) -> list[Path]:
             "The folder holds no DICOM files (*.dcm).", where=str(folder), next_step="Unpack the archives."
         )
     return found
+
+
+def head_ct_of(studies: Iterable[Study], where: Path) -> Volume:
+    """The plain head CT among the series of an exam. Raises SeriesSelectionError when none is one."""
+    for study in studies:
+        series = select_head_ct(study).series
+        if series is not None:
+            return read_volume(series)[0]
+    raise SeriesSelectionError("None of the exam's series is a plain head CT.", where=str(where))

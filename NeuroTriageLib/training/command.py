@@ -28,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="learn from a public data set in a folder; may be given several times, and with --simulate",
     )
     parser.add_argument("--labels", type=Path, metavar="STORE", help="learn from the approved masks of a review store")
+    parser.add_argument("--masks", type=Path, metavar="FOLDER", help="learn from images/ and masks/ of one's own")
     parser.add_argument("--images", type=Path, metavar="FOLDER", help="the exams that the store's masks were drawn on")
     parser.add_argument(
         "--from",
@@ -63,16 +64,21 @@ def train_options(options: argparse.Namespace) -> TrainOptions:
     """The run that the arguments ask for. Raises ConfigError, InputError."""
     from ..datasets.case_source import public_sources
     from ..datasets.label_store import store_source
+    from ..datasets.own_masks import own_source
     from ..datasets.split import Split
     from .training_run import TrainOptions
 
     if (options.labels is None) != (options.images is None):
         raise ConfigError("A review store holds no images: --labels and --images belong together.")
-    if options.system == "consensus" and (options.simulate is None or options.dataset or options.labels):
+    if options.system == "consensus" and (
+        options.simulate is None or options.dataset or options.labels or options.masks
+    ):
         raise ConfigError("A consensus is fitted on simulated exams alone: name head label maps with --simulate.")
     sources = public_sources(options.dataset)
     if options.labels is not None:
         sources += (store_source(options.labels, options.images),)
+    if options.masks is not None:
+        sources += (own_source(options.masks),)
     return TrainOptions(
         simulate=options.simulate,
         out=options.output,

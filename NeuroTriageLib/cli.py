@@ -56,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_train(commands)
     _add_evaluate(commands)
     _add_datasets(commands)
+    _add_labels(commands)
     return parser
 
 
@@ -232,6 +233,14 @@ def _add_datasets(commands: Any) -> None:
     parser = commands.add_parser("datasets", help="public data sets: what they are, and whether a folder holds one")
     add_arguments(parser.add_subparsers(required=True, metavar="ACTION"))
     parser.set_defaults(run=lambda options: options.datasets(options, print))
+
+
+def _add_labels(commands: Any) -> None:
+    from .datasets.store_command import add_arguments
+
+    parser = commands.add_parser("labels", help="a review store: how far its readers agree, and its masks to give away")
+    add_arguments(parser.add_subparsers(required=True, metavar="ACTION"))
+    parser.set_defaults(run=lambda options: options.labels(options, print))
 
 
 class _ProgressBar:

@@ -28,7 +28,7 @@ def store_source(store: Path, images: Path) -> CaseSource:
         store: folder of the store.
         images: folder below which the exams lie, as DICOM, NIfTI or NRRD.
     """
-    about = (f"Review store: approved masks of {len(_approved(_open(store)))} exams.",)
+    about = (f"Review store: approved masks of {len(_approved(open_store(store)))} exams.",)
     return CaseSource("labels", "CT", ("masks",), LICENCE, lambda: store_cases(store, images), about)
 
 
@@ -40,7 +40,7 @@ def store_cases(store: Path, images: Path) -> Iterator[Case]:
     Raises:
         ConfigError: the folder is no store. InputError: no images, or none of the approved exams among them.
     """
-    opened = _open(store)
+    opened = open_store(store)
     series = _series_below(images)
     found = False
     for label in _approved(opened):
@@ -60,10 +60,13 @@ def store_cases(store: Path, images: Path) -> Iterator[Case]:
 def missing_images(store: Path, images: Path) -> tuple[str, ...]:
     """case_id of each approved exam whose series is not in the folder."""
     series = _series_below(images)
-    return tuple(label.case_id for label in _approved(_open(store)) if label.exam.series_instance_uid not in series)
+    return tuple(
+        label.case_id for label in _approved(open_store(store)) if label.exam.series_instance_uid not in series
+    )
 
 
-def _open(store: Path) -> ReviewStore:
+def open_store(store: Path) -> ReviewStore:
+    """The store of a folder that holds one. Raises InputError: it is not made here."""
     if not (store / "about" / "store.json").exists():
         raise InputError("There is no review store.", where=str(store))
     return ReviewStore.open(store)

@@ -30,7 +30,7 @@ ALLOWED_ROOMS: dict[str, set[str]] = {
     "evaluation": {"core", "io", "measurements", "datasets", "review"},
     "outputs": {"core"},
     "review": {"core", "measurements", "outputs"},
-    "datasets": {"core", "io", "series_selection", "review"},
+    "datasets": {"core", "io", "series_selection", "review", "outputs"},
     "simulation": {"core"},
     "networks": set(),
     "inference": {"core", "config", "networks", "preprocessing"},

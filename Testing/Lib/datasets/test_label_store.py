@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from NeuroTriageLib import cli
-from NeuroTriageLib.core.errors import ConfigError, InputError
+from NeuroTriageLib.core.errors import ConfigError, InputError, OutputError
 from NeuroTriageLib.core.findings import ExamResult
 from NeuroTriageLib.datasets.label_store import missing_images, store_cases
+from NeuroTriageLib.datasets.own_masks import own_cases
 from NeuroTriageLib.io.dicom_headers import quiet_pydicom
 from NeuroTriageLib.io.inputs import open_input, read_volume
 from NeuroTriageLib.review.labels import SEGMENT_VALUES
@@ -94,3 +95,30 @@ def test_a_store_without_its_images_is_a_wrong_command(tmp_path, capsys):
     command = ["train", "kuo2019", "-o", str(tmp_path / "run"), "--labels", str(tmp_path / "store")]
     assert cli.main(command) == ConfigError.exit_code
     assert "--labels and --images belong together" in capsys.readouterr().err
+
+
+def test_an_export_holds_the_masks_and_nothing_that_leads_back(tmp_path, store, capsys):
+    exams = [write_exam(tmp_path / "images" / str(n), n) for n in range(2)]
+    label = approved(store, exams[0], "EDH")
+    approved(store, exams[1], "any")
+    out = tmp_path / "out"
+    command = ["labels", "export", str(tmp_path / "store"), "--images", str(tmp_path / "images"), "-o", str(out)]
+    assert cli.main(command) == 0
+    cases = [case.read() for case in own_cases(out)]
+    assert any(np.array_equal(case.label_kji, label) for case in cases)
+    assert {int(case.volume.array_kji[made.BLOOD][0]) for case in cases} == {70, 71}
+    assert [case.patient for case in own_cases(out)] == ["masks:patient-0001"] * 2  # both are of one patient
+    written = b"".join(path.read_bytes().split(b"\n\n")[0] for path in out.rglob("*") if path.is_file())
+    for secret in (b"patient 0", b"1.3.0", b"1.2.0", b"case-", b"AB"):
+        assert secret not in written
+    assert cli.main(command) == OutputError.exit_code  # nothing is written over
+    assert "not empty" in capsys.readouterr().err
+
+
+def test_the_report_compares_readers_who_signed_the_same_case(tmp_path, store, capsys):
+    exam = write_exam(tmp_path / "images", 1)
+    label = approved(store, exam)
+    store.add_version(store.register(reference(exam)), label, entry("CD", "approved"))
+    assert cli.main(["labels", "report", str(tmp_path / "store")]) == 0
+    said = capsys.readouterr().out
+    assert "cases: 1 approved" in said and "AB and CD, 1 exams read by both" in said and "SDH: dice 1.00" in said

@@ -86,6 +86,11 @@ class SliceSampler:
         self._positive = [places for places in positive if places]
         self._values = [1 + n for n, places in enumerate(positive) if places]
 
+    @property
+    def has_blood(self) -> bool:
+        """True when an exam has a mask with blood; labels of slices and exams do not say where it lies."""
+        return bool(self._positive)
+
     def draw(self, rng: np.random.Generator) -> SliceCrops:
         """A minibatch; each crop is wide enough to be turned and zoomed into the stage's own crop."""
         settings = self.settings

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..core.errors import ConfigError
+from ..core.errors import ConfigError, InputError
 from ..networks.cnn_rnn import CnnRnn, CnnRnnOutput, window_channels
 from ..systems.ye2019_config import Ye2019Config
 from .exam_augmentation import augmented
@@ -99,6 +99,11 @@ class Ye2019Trainer(StagedTrainer[TrainedNetworks]):
     def _slice_step(self) -> dict[str, float]:
         """The convolutions learn to mark cells with blood on crops of single slabs."""
         settings = self.training.slice_stage
+        if not self.sampler.has_blood:
+            raise InputError(
+                "No exam has a mask with blood, from which this variant's convolutions learn.",
+                next_step="Add exams with masks (--simulate MAPS, --dataset bhsd PATH), or use --variant published.",
+            )
         crops = self.sampler.draw(self.rng)
         hu, label = (torch.from_numpy(array).to(self.device) for array in (crops.hu, crops.label))
         size = (settings.crop, settings.crop)

@@ -15,6 +15,8 @@ from NeuroTriageLib.core.volume import Volume
 from NeuroTriageLib.datasets.case_source import CaseSource, public_source
 from NeuroTriageLib.datasets.labelled_case import Case, LabelledCt
 from NeuroTriageLib.datasets.split import Split
+from NeuroTriageLib.io.model_packs import load_model_pack, save_model_pack
+from NeuroTriageLib.systems.kuo2019 import build_network
 from NeuroTriageLib.training import kuo2019_training
 from NeuroTriageLib.training.bank_filling import fill_bank, need_labels
 from NeuroTriageLib.training.case_exams import CODES, labelled_exam, masked_exam
@@ -23,8 +25,10 @@ from NeuroTriageLib.training.exam_bank import BankExam
 from NeuroTriageLib.training.labelled_exam import LabelledExam
 from NeuroTriageLib.training.nael2021_bank import FULL, StudyEntry
 from NeuroTriageLib.training.training_run import TrainOptions
+from NeuroTriageLib.training.ye2019_pack import export_pack as export_ye
 from NeuroTriageLib.training.ye2019_recipe import COMPACT_TRAINING, SUB_LAB_TRAINING
-from Testing.Lib import tiny_nael2021, tiny_ye2019
+from NeuroTriageLib.training.ye2019_trainer import Ye2019Trainer
+from Testing.Lib import tiny_nael2021, tiny_packs, tiny_ye2019
 from Testing.Lib.datasets import ct_miniatures, mr_miniatures
 from Testing.Lib.training.synthetic_bank import TINY, TINY_TRAINING
 
@@ -155,6 +159,14 @@ def test_slabs_show_what_their_slices_are_said_to_show(tmp_path):
     assert not bleeding.blood and bleeding.knows_slabs
 
 
+def test_slice_labels_alone_do_not_teach_convolutions_that_learn_from_masks(tmp_path):
+    rsna = public_source("rsna2019", ct_miniatures.rsna2019(tmp_path / "rsna"))
+    fill_bank(tmp_path, [rsna], ye_take(COMPACT_TRAINING), EVERYTHING, lambda line: None)
+    bank = export_ye.bank_of(tmp_path / "train", tiny_ye2019.CONFIG)
+    with pytest.raises(InputError, match="No exam has a mask with blood"):
+        Ye2019Trainer(tiny_ye2019.CONFIG, COMPACT_TRAINING, bank, bank, "cpu").train_step()
+
+
 def test_exam_labels_alone_train_the_sub_lab_variant_and_no_other(tmp_path):
     root = ct_miniatures.cq500(tmp_path / "cq500", with_boxes=False)
     cq500 = public_source("cq500", root)
@@ -203,11 +215,21 @@ def test_a_system_is_trained_from_a_data_set_alone_and_its_pack_says_so(tmp_path
         s for s in (Split(0.6, 0.4, seed) for seed in range(99)) if _parts(s, cases) == {"train": 4, "validation": 2}
     )
     lines: list[str] = []
-    options = TrainOptions(None, tmp_path, device="cpu", sources=(source(cases),), split=split, report_seconds=0.0)
+    config, weights = TINY.to_json(), build_network(TINY).state_dict()
+    save_model_pack(tmp_path / "start", tiny_packs.manifest(config=config), weights)
+    sources, start = (source(cases),), tmp_path / "start"
+    options = TrainOptions(None, tmp_path, device="cpu", sources=sources, split=split, start=start, report_seconds=0.0)
     pack = kuo2019_training.train_kuo2019(options, lines.append)
     card = (pack / "MODEL_CARD.md").read_text(encoding="utf-8")
     assert "Trained on made (4 exams), not on the 4,396 scans of the paper." in card
     assert "other patients of the data sets" in card and "label maps" not in card
+    training = load_model_pack(pack).manifest.training
+    assert training["started_from"] == {
+        "name": "tiny",
+        "version": "1.2",
+        "sha256": load_model_pack(start).identity.sha256,
+    }
+    assert training["sources"][0]["exams"] == {"train": 4, "validation": 2, "test": 0}
     assert "Not cleared for passing on" in card and "made: free" in card
 
 

@@ -116,7 +116,7 @@ def test_a_run_that_was_killed_goes_on_as_if_it_had_not_been(finished):
 
 
 def test_the_localization_learns_where_a_plain_finding_is(finished):
-    stages = (dataclasses.replace(TINY_TRAINING.stages[2], epochs=12, learning_rate=1e-2),)
+    stages = (dataclasses.replace(TINY_TRAINING.stages[2], epochs=30, learning_rate=1e-2),)
     assert stages[0].name == "acute_infarct_lfe"
     one = trainer(finished[0] / "bank", stages=stages, average_decay=0.0, bfloat16=False)
     first = one.validate(STUDIES)

@@ -13,7 +13,7 @@ from NeuroTriageLib.core.geometry import SliceGrid
 from NeuroTriageLib.core.mr_images import CONTRASTS, MrImage
 from NeuroTriageLib.core.volume import Volume
 from NeuroTriageLib.io.model_packs import Calibration, PackManifest, save_model_pack
-from NeuroTriageLib.networks.lfe_classifier import build_networks
+from NeuroTriageLib.networks.lfe_classifier import LfeClassifier, build_networks
 from NeuroTriageLib.systems.nael2021_config import COMPACT, Nael2021Config
 from Testing.Lib.mr_phantom import SHAPE, TISSUES, grid, head
 
@@ -36,9 +36,21 @@ def manifest(config: Nael2021Config = CONFIG, **changes: Any) -> PackManifest:
 def save(folder: Path, config: Nael2021Config = CONFIG, **changes: Any) -> Path:
     """Write the pack; `changes` go into its manifest."""
     torch.manual_seed(0)
-    weights = torch.nn.ModuleDict(build_networks(config.layers)).state_dict()
-    save_model_pack(folder, manifest(config, **changes), weights)
+    networks = build_networks(config.layers)
+    for network in networks.values():
+        _settle(network)
+    save_model_pack(folder, manifest(config, **changes), torch.nn.ModuleDict(networks).state_dict())
     return folder
+
+
+@torch.no_grad()
+def _settle(network: LfeClassifier) -> None:
+    """Give the batch norms the statistics of noise, so that random weights answer differently from place to place."""
+    norms = [module for module in network.modules() if isinstance(module, torch.nn.BatchNorm3d)]
+    for norm in norms:
+        norm.momentum = 1.0
+    contrasts = network.settings.axial
+    network.localization.train()(torch.rand(2, contrasts, 8, 32, 32), torch.ones(2, contrasts, dtype=torch.bool))
 
 
 def image(contrast: str, where: SliceGrid | None = None, array: np.ndarray | None = None) -> MrImage:

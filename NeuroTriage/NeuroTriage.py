@@ -29,12 +29,14 @@ class NeuroTriage(ScriptedLoadableModule):
         self.parent.contributors = ["The NeuroTriage contributors"]
         self.parent.helpText = _(
             "Looks for intracranial hemorrhage on a non-contrast head CT: where it is, how much, how sure, and what"
-            " ABC/2 would have said. Choose a volume and press Run; the work is done in a process of its own on this"
-            " computer, and nothing leaves it. Research software. Not for diagnosis."
+            " ABC/2 would have said. Choose a volume and press Run. A brain MRI (abnormal, acute infarct, acute"
+            " hemorrhage, mass effect) is read as a whole study, from disk or from the DICOM database. The work is done"
+            " in a process of its own on this computer, and nothing leaves it. Research software. Not for diagnosis."
         )
         slicer.app.connect("startupCompleted()", self.onStartupCompleted)
         self.parent.acknowledgementText = _(
-            "The network follows Kuo et al., PNAS 2019; it was trained on simulated exams only."
+            "The networks follow Kuo et al., PNAS 2019; Chang et al., AJNR 2018; Ye et al., European Radiology 2019;"
+            " and Nael et al., Scientific Reports 2021. They were trained on simulated exams only."
         )
 
     def onStartupCompleted(self):

@@ -48,7 +48,6 @@ class ReportSection:
         self._ui.reportSection.visible = review is not None
         self._say("")
         if review is not None:
-            self._ui.dicomExportButton.enabled = not review.result.contrast
             review.decided.add(self._forget_text)
             review.mask_changed.add(self._forget_text)
             self._forget_text()

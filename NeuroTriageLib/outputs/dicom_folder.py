@@ -30,7 +30,7 @@ def dicom_writer() -> tuple[type[DicomForms], Callable[..., None]]:
 
 
 def write_dicom_folder(result: ExamResult, folder: Path, source: DicomSource) -> list[str]:
-    """Write the objects of a head CT into a new folder and return their names.
+    """Write the objects of an exam into a new folder and return their names.
 
     Raises OutputError: the folder is there already, no rights, a full disk, a package is missing.
     """

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import qt
 import slicer
 
@@ -16,6 +17,7 @@ from panel_on_host import count, panel, select, settle, table_texts, wait_until
 from slicer_host.segment_editor import stroke
 from Testing.Lib import tiny_nael2021
 from Testing.Lib.mr_phantom import SHAPE, grid, write_study
+from Testing.Lib.outputs.dicom.made_objects import frames_of
 
 CODES = {"abnormal", "acute_infarct", "acute_hemorrhage", "mass_effect"}
 RUN_S = 300
@@ -94,7 +96,8 @@ def _edit_sign_and_reopen(widget, folder: Path) -> None:
     widget.ui.readerEdit.text = "AB"
     widget.ui.approveButton.click()
     assert "Version 1 approved." in widget.ui.signLabel.text
-    assert "acute infarct" in widget.panel.report.text().lower() and not widget.ui.dicomExportButton.enabled
+    assert "acute infarct" in widget.panel.report.text().lower()
+    _export(widget, folder)
     label = review.label_kji
     assert slicer.mrmlScene.WriteToMRB(str(folder / "scene.mrb"))
     slicer.mrmlScene.Clear(False)
@@ -106,6 +109,20 @@ def _edit_sign_and_reopen(widget, folder: Path) -> None:
     settle(widget)
     assert np.array_equal(widget.panel.review.label_kji, label) and widget.panel.review.is_edited
     assert widget.panel.review.result.volume.modality == "MR"
+
+
+def _export(widget, folder: Path) -> None:
+    """What the reader signed goes out on the series that it was drawn on."""
+    assert widget.ui.dicomExportButton.enabled
+    widget.panel.report.export_dicom(str(folder / "objects"), [str(folder / "study")])
+    wait_until(lambda: widget.ui.reportLabel.text != "Writing...", RUN_S)
+    assert "DICOM objects are in" in widget.ui.reportLabel.text, widget.ui.reportLabel.text
+    segmentation = pydicom.dcmread(folder / "objects" / "segmentation.dcm")
+    (referenced,) = segmentation.ReferencedSeriesSequence
+    assert referenced.SeriesInstanceUID == widget.panel.review.result.volume.series_instance_uid
+    assert "approved by reader" in segmentation.SeriesDescription and "trace-weighted" in segmentation.SeriesDescription
+    drawn = sum(int(mask.sum()) for _, mask in frames_of(segmentation, 1))
+    assert drawn == np.count_nonzero(widget.panel.review.label_kji)
 
 
 def test_a_threshold_above_the_probability_takes_finding_and_mask_away_and_back(tmp_path):

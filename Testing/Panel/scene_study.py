@@ -8,6 +8,7 @@ import slicer
 import made_exams
 from NeuroTriageLib.core.resources import sample_data_folder
 from NeuroTriageLib.io.inputs import open_input, read_volume
+from NeuroTriagePanel import sample_data
 from NeuroTriagePanel.result_nodes import add_ct_node
 from NeuroTriagePanel.scene_bridge import volume_from_node
 from NeuroTriagePanel.scripting import load_study
@@ -102,7 +103,25 @@ def test_a_script_loads_a_study_and_the_sample_is_offered_in_sample_data():
     node = load_study(str(SAMPLE))
     assert volume_from_node(node).grid.same_as(true_volume().grid, tolerance_mm=0.01)
     panel(grid_name="")
+    assert offered(sample_data.CT_NAME)(None).IsA("vtkMRMLScalarVolumeNode")
+
+
+def test_the_sample_mri_opens_the_panel_with_its_series_listed():
+    widget = panel_with_real_worker(grid_name="")
+    before = slicer.util.selectModule, slicer.util.getModuleWidget
+    slicer.util.selectModule, slicer.util.getModuleWidget = (lambda name: None), (lambda name: widget)
+    try:
+        offered(sample_data.MR_NAME)(None)
+    finally:
+        slicer.util.selectModule, slicer.util.getModuleWidget = before
+    wait_until(lambda: widget.ui.seriesTable.rowCount > 0)
+    rows = table_texts(widget.ui.seriesTable)
+    assert len(rows) == 8 and [row[1] for row in rows].count("is read") >= 6
+    assert widget.ui.readStudyButton.visible and "A brain MRI" in widget.ui.studyLabel.text
+
+
+def offered(name: str):
+    """What Slicer's Sample Data module calls for a sample."""
     import SampleData
 
-    downloader = SampleData.SampleDataLogic.sources["NeuroTriage", "Head CT with hemorrhage (simulated)"]
-    assert downloader(None).IsA("vtkMRMLScalarVolumeNode")
+    return SampleData.SampleDataLogic.sources[sample_data.CATEGORY, name]

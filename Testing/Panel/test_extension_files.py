@@ -82,6 +82,12 @@ def test_every_python_and_data_file_of_the_library_is_installed(laid_out):
     assert {name for name in expected if not (laid_out / name).is_file()} == set()
 
 
+def test_model_packs_and_sample_studies_are_installed(laid_out):
+    for folder in ("Models", "SampleData"):
+        expected = {str(path.relative_to(ROOT)) for path in (ROOT / "Resources" / folder).rglob("*") if path.is_file()}
+        assert len(expected) > 10 and {name for name in expected if not (laid_out / name).is_file()} == set()
+
+
 def test_the_module_imports_no_third_party_package_at_file_scope():
     allowed = {"enum", "os", "slicer", "vtk"}
     statements = re.findall(r"^(?:import|from) (\w+)", (MODULE / "NeuroTriage.py").read_text(), re.MULTILINE)

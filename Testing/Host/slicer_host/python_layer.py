@@ -86,22 +86,27 @@ def install() -> None:
 
 
 class SampleDataLogic:
-    """The Sample Data module's registry."""
+    """The Sample Data module's registry; strict about what a source must have."""
 
     sources: typing.ClassVar[dict[tuple[str, str], typing.Callable]] = {}
 
     @staticmethod
-    def registerCustomSampleDataSource(*, category: str, **options) -> None:
-        unknown = set(options) - {
-            "sampleName",
-            "uris",
-            "fileNames",
-            "nodeNames",
-            "thumbnailFileName",
-            "customDownloader",
-        }
-        assert not unknown, unknown
-        SampleDataLogic.sources[category, options["sampleName"]] = options["customDownloader"]
+    def registerCustomSampleDataSource(
+        category="Custom",
+        sampleName=None,  # noqa: N803
+        uris=None,
+        fileNames=None,  # noqa: N803
+        nodeNames=None,  # noqa: N803
+        customDownloader=None,  # noqa: N803
+        thumbnailFileName=None,  # noqa: N803
+        loadFileType="VolumeFile",  # noqa: N803
+        loadFiles=None,  # noqa: N803
+        loadFileProperties=None,  # noqa: N803
+        checksums=None,
+    ) -> None:
+        if uris is None or fileNames is None:  # Slicer counts them, also for a source that loads itself
+            raise TypeError("A sample data source needs an address and a file name.")
+        SampleDataLogic.sources[category, sampleName] = customDownloader
 
 
 def _add(name: str, **content) -> None:

@@ -57,7 +57,7 @@ def source_of_volume(paths: Sequence[str | Path], volume: Volume) -> tuple[Dicom
         GeometryError: the volume's slices are not the series' own.
     """
     with open_input(list(paths)) as studies:
-        _, series = _find(studies, volume.series_instance_uid)
+        series = _stack_of(studies, volume)
         source, stored = read_dicom_source(series), read_volume(series)[0]
     places = [_place_of(origin, stored) for origin in volume.grid.origins_lps_mm]
     same_plane = (
@@ -83,12 +83,22 @@ def _place_of(origin_lps_mm: np.ndarray, stored: Volume) -> int | None:
     return nearest if distances[nearest] <= SAME_PLACE_MM else None
 
 
+def _stack_of(studies: Sequence[Study], volume: Volume) -> Series:
+    """The volume's own stack: images of one series that cannot lie in one stack are several with the same UID."""
+    _, first = _find(studies, volume.series_instance_uid)
+    own = set(volume.sop_instance_uids)
+    stacks = [s for study in studies for s in study.series if s.series_instance_uid == first.series_instance_uid]
+    return next((s for s in stacks if own & {instance.sop_instance_uid for instance in s.instances}), first)
+
+
 def _find(studies: Sequence[Study], series_uid: str) -> tuple[Study, Series]:
     for study in studies:
         for series in study.series:
             if series.series_instance_uid == series_uid:
                 return study, series
-    raise ConfigError("No series in the input has this UID.", where=series_uid)
+    raise ConfigError(
+        "No series in the input has this UID.", where=series_uid, next_step="Name the files of the series that was read."
+    )
 
 
 def _inspected(study: Study) -> dict[str, Any]:

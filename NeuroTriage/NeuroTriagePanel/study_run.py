@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import uuid
+from dataclasses import replace
 from pathlib import Path
 
 from NeuroTriageLib.core.exam_bundle import BUNDLE_FILE
@@ -57,11 +58,12 @@ class StudyRun:
             result = right_handed((yield from load_exam_pausing(folder)))
             nodes = ExamNodes(add_ct_node(result.volume, series_name(result)))
             yield
+            subject = replace(self._subject, series_instance_uid=result.volume.series_instance_uid)
             if reviews:
-                place_beside(nodes.ct, reviews[0].nodes.ct)
+                place_beside(nodes.ct, reviews[0].nodes.ct, subject.series_instance_uid)
             else:
-                place_in_study(nodes.ct, self._subject)
-            yield from show_exam_pausing(result, nodes, self._subject)
+                place_in_study(nodes.ct, subject)
+            yield from show_exam_pausing(result, nodes, subject)
             reviews.append(Review(result, nodes))
             keep_in_scene(reviews[-1], (folder / BUNDLE_FILE).read_bytes()).SetAttribute(STUDY_ATTRIBUTE, token)
             yield

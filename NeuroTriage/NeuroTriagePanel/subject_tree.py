@@ -48,18 +48,21 @@ def place_in_study(ct_node: slicer.vtkMRMLScalarVolumeNode, subject: Subject) ->
     if parent == tree.GetSceneItemID():
         parent = _new_study(tree, subject)
         tree.SetItemParent(ct_item, parent)
-    if subject.series_instance_uid and not tree.GetItemUID(ct_item, _uid_name()):
-        tree.SetItemUID(ct_item, _uid_name(), subject.series_instance_uid)
+    _note_series(tree, ct_item, subject.series_instance_uid)
     transform = ct_node.GetParentTransformNode()
     if transform is not None and transform.GetAttribute(ACQUISITION_ATTRIBUTE):
         tree.SetItemParent(_item_of(tree, transform), parent)
     return parent
 
 
-def place_beside(node: slicer.vtkMRMLScalarVolumeNode, other: slicer.vtkMRMLScalarVolumeNode) -> None:
+def place_beside(
+    node: slicer.vtkMRMLScalarVolumeNode, other: slicer.vtkMRMLScalarVolumeNode, series_uid: str
+) -> None:
     """Put a series into the study in which another one lies."""
     tree = _tree()
-    tree.SetItemParent(_item_of(tree, node), tree.GetItemParent(_item_of(tree, other)))
+    item = _item_of(tree, node)
+    tree.SetItemParent(item, tree.GetItemParent(_item_of(tree, other)))
+    _note_series(tree, item, series_uid)
 
 
 def put_into_folder(node: slicer.vtkMRMLNode, folder_item: int) -> None:
@@ -93,6 +96,12 @@ def _uid_name() -> str:
 
 def _item_of(tree: slicer.vtkMRMLSubjectHierarchyNode, node: slicer.vtkMRMLNode) -> int:
     return tree.GetItemByDataNode(node) or tree.CreateItem(tree.GetSceneItemID(), node)
+
+
+def _note_series(tree: slicer.vtkMRMLSubjectHierarchyNode, item: int, series_uid: str) -> None:
+    """By its UID a volume is found again in the store of reviews and among the DICOM files."""
+    if series_uid and not tree.GetItemUID(item, _uid_name()):
+        tree.SetItemUID(item, _uid_name(), series_uid)
 
 
 def _new_study(tree: slicer.vtkMRMLSubjectHierarchyNode, subject: Subject) -> int:

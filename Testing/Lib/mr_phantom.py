@@ -23,6 +23,11 @@ TISSUES: dict[str, tuple[float, float, float, float]] = {
     "ADC": (3.0, 0.8, 0.75, 0.0),
 }
 
+# Headers from which a contrast is known.
+FLAIR = {"ScanningSequence": ["SE", "IR"], "EchoTime": 90, "RepetitionTime": 9000, "InversionTime": 2500}
+EPI = {"ScanningSequence": ["EP", "SE"], "EchoTime": 80, "RepetitionTime": 5000, "Manufacturer": "Philips"}
+ADC_TYPE = ["DERIVED", "PRIMARY", "ADC", "ADC"]
+
 IN_UNIT = {"ADC": 1e3}  # files hold ADC in 1e-6 mm2/s
 
 
@@ -86,4 +91,13 @@ def write_study(folder: Path, contrasts: tuple[str, ...] = ("FLAIR", "ADC", "TRA
     """A study as image files that are named after their contrasts."""
     for name in contrasts:
         write_nifti(folder, f"{name}.nii.gz", head(name) * IN_UNIT.get(name, 1.0))
+    return folder
+
+
+def write_dicom_study(folder: Path) -> Path:
+    """FLAIR, trace and ADC as DICOM series of one study."""
+    study = generate_uid()
+    write_mr(folder, "FLAIR", study=study, contrast="FLAIR", SeriesNumber=1, **FLAIR)
+    write_mr(folder, "TRACE", study=study, contrast="TRACE", SeriesNumber=2, **EPI)
+    write_mr(folder, "ADC", study=study, contrast="ADC", scale=1e3, SeriesNumber=3, ImageType=ADC_TYPE, **EPI)
     return folder

@@ -16,7 +16,7 @@ from NeuroTriagePanel.worker_client import WorkerCommand
 from panel_on_host import count, panel, select, settle, table_texts, wait_until
 from slicer_host.segment_editor import stroke
 from Testing.Lib import tiny_nael2021
-from Testing.Lib.mr_phantom import SHAPE, grid, write_study
+from Testing.Lib.mr_phantom import SHAPE, grid, write_dicom_study, write_study
 from Testing.Lib.outputs.dicom.made_objects import frames_of
 
 CODES = {"abnormal", "acute_infarct", "acute_hemorrhage", "mass_effect"}
@@ -31,12 +31,17 @@ def pack() -> Path:
 
 
 def with_study(folder: Path, contrasts: tuple[str, ...] = ("FLAIR", "ADC", "TRACE", "T1")):
-    """The panel with a study that was looked at, before it is read."""
+    """The panel with a study of image files that was looked at, before it is read."""
+    return opened(write_study(folder / "study", contrasts))
+
+
+def opened(study: Path):
+    """The panel with this study, whose headers were looked at."""
     widget = panel(grid_name="")
     run = widget.panel.run
     run.worker.stop()
     run.worker.command, run._pack = WorkerCommand.default(), str(pack())
-    widget.panel.study.inspect([str(write_study(folder / "study", contrasts))])
+    widget.panel.study.inspect([str(study)])
     wait_until(lambda: widget.ui.studyLabel.text != "Looking at the headers...", RUN_S)
     return widget
 
@@ -78,10 +83,11 @@ def test_findings_masks_and_heatmaps_lie_on_their_own_series_and_survive_the_sce
     assert widget.panel.findings.table.selected_code == "acute_infarct"
     assert "(FLAIR)" in row_of(widget, "mass_effect")[0] and set(widget.panel.findings.table._codes) == CODES
     assert widget.ui.heatmapSelector.count == 2
-    _edit_sign_and_reopen(widget, tmp_path)
+    _edit_and_sign(widget, tmp_path)
+    _reopen(widget, tmp_path)
 
 
-def _edit_sign_and_reopen(widget, folder: Path) -> None:
+def _edit_and_sign(widget, folder: Path) -> None:
     widget.ui.storePath.currentPath = str(folder / "reviews")
     review = widget.panel.review
     widget.ui.editButton.click()
@@ -97,8 +103,13 @@ def _edit_sign_and_reopen(widget, folder: Path) -> None:
     widget.ui.approveButton.click()
     assert "Version 1 approved." in widget.ui.signLabel.text
     assert "acute infarct" in widget.panel.report.text().lower()
-    _export(widget, folder)
-    label = review.label_kji
+
+
+def _reopen(widget, folder: Path) -> None:
+    label = widget.panel.review.label_kji
+    select(widget, "mass_effect")
+    select(widget, "acute_infarct")  # away and back: the same case with its version
+    assert widget.ui.versionSelector.count == 2 and "AB, approved" in widget.ui.versionSelector.itemText(0)
     assert slicer.mrmlScene.WriteToMRB(str(folder / "scene.mrb"))
     slicer.mrmlScene.Clear(False)
     qt.QApplication.processEvents()
@@ -111,18 +122,32 @@ def _edit_sign_and_reopen(widget, folder: Path) -> None:
     assert widget.panel.review.result.volume.modality == "MR"
 
 
-def _export(widget, folder: Path) -> None:
-    """What the reader signed goes out on the series that it was drawn on."""
-    assert widget.ui.dicomExportButton.enabled
-    widget.panel.report.export_dicom(str(folder / "objects"), [str(folder / "study")])
+def test_what_the_reader_signed_is_exported_as_dicom_on_the_series_where_it_lies(tmp_path):
+    widget = opened(write_dicom_study(tmp_path / "study"))
+    read(widget)
+    select(widget, "acute_infarct")
+    settle(widget)
+    _edit_and_sign(widget, tmp_path)
+    review = widget.panel.review
+    widget.panel.report.export_dicom(str(tmp_path / "objects"), [str(tmp_path / "study")])
     wait_until(lambda: widget.ui.reportLabel.text != "Writing...", RUN_S)
     assert "DICOM objects are in" in widget.ui.reportLabel.text, widget.ui.reportLabel.text
-    segmentation = pydicom.dcmread(folder / "objects" / "segmentation.dcm")
+    segmentation = pydicom.dcmread(tmp_path / "objects" / "segmentation_TRACE.dcm")
     (referenced,) = segmentation.ReferencedSeriesSequence
-    assert referenced.SeriesInstanceUID == widget.panel.review.result.volume.series_instance_uid
-    assert "approved by reader" in segmentation.SeriesDescription and "trace-weighted" in segmentation.SeriesDescription
+    assert referenced.SeriesInstanceUID == review.result.volume.series_instance_uid
+    assert "trace-weighted" in segmentation.SeriesDescription
+    assert "approved by reader" in segmentation.SeriesDescription
     drawn = sum(int(mask.sum()) for _, mask in frames_of(segmentation, 1))
-    assert drawn == np.count_nonzero(widget.panel.review.label_kji)
+    assert drawn == np.count_nonzero(review.label_kji)
+
+
+def test_image_files_that_name_no_patient_are_no_source_of_dicom(tmp_path):
+    widget = with_study(tmp_path)
+    read(widget)
+    widget.panel.report.export_dicom(str(tmp_path / "objects"), [str(tmp_path / "study")])
+    wait_until(lambda: widget.ui.reportLabel.text != "Writing...", RUN_S)
+    assert "need a DICOM source" in widget.ui.reportLabel.text
+    assert not (tmp_path / "objects").exists()
 
 
 def test_a_threshold_above_the_probability_takes_finding_and_mask_away_and_back(tmp_path):

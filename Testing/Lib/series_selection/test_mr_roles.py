@@ -11,13 +11,10 @@ from NeuroTriageLib.core.errors import ConfigError
 from NeuroTriageLib.io.inputs import open_input
 from NeuroTriageLib.series_selection import best_for_role, identify_study, study_roles
 from Testing.Lib.io.dicom_builder import CtStack, enhanced, every, write, write_stack
-from Testing.Lib.mr_phantom import write_mr
+from Testing.Lib.mr_phantom import ADC_TYPE, EPI, FLAIR, write_mr
 
-FLAIR = {"ScanningSequence": ["SE", "IR"], "EchoTime": 90, "RepetitionTime": 9000, "InversionTime": 2500}
 T1 = {"ScanningSequence": "SE", "EchoTime": 12, "RepetitionTime": 550, "FlipAngle": 90}
 T2 = {"ScanningSequence": "SE", "EchoTime": 95, "RepetitionTime": 4500, "FlipAngle": 90}
-EPI = {"ScanningSequence": ["EP", "SE"], "EchoTime": 80, "RepetitionTime": 5000, "Manufacturer": "Philips"}
-ADC_TYPE = ["DERIVED", "PRIMARY", "ADC", "ADC"]
 SAGITTAL = ((0.0, 1.0, 0.0), (0.0, 0.0, -1.0))
 
 

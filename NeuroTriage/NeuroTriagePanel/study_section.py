@@ -196,7 +196,8 @@ class StudySection:
         self._update_load_button()
 
     def _update_load_button(self) -> None:
-        self._ui.loadSeriesButton.visible = bool(self._series) and self._study.get("reads") != "MR"
+        self._ui.loadButtons.visible = bool(self._series)  # an empty row would leave a gap
+        self._ui.loadSeriesButton.visible = self._study.get("reads") != "MR"
         self._ui.readStudyButton.visible = self._study.get("reads") == "MR"
         self._ui.loadSeriesButton.enabled = 0 <= self._ui.seriesTable.currentRow() < len(self._series)
 

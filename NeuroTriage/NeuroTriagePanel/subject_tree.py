@@ -55,9 +55,7 @@ def place_in_study(ct_node: slicer.vtkMRMLScalarVolumeNode, subject: Subject) ->
     return parent
 
 
-def place_beside(
-    node: slicer.vtkMRMLScalarVolumeNode, other: slicer.vtkMRMLScalarVolumeNode, series_uid: str
-) -> None:
+def place_beside(node: slicer.vtkMRMLScalarVolumeNode, other: slicer.vtkMRMLScalarVolumeNode, series_uid: str) -> None:
     """Put a series into the study in which another one lies."""
     tree = _tree()
     item = _item_of(tree, node)

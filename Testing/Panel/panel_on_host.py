@@ -1,8 +1,8 @@
-"""The module's panel on the test host, with a worker that speaks the protocol: what the panel's tests share."""
+"""The module's panel on its host (Testing/Host, or Slicer itself: Testing/InSlicer), with a worker that speaks the
+protocol: what the panel's tests share."""
 
 from __future__ import annotations
 
-import sys
 import time
 from pathlib import Path
 
@@ -20,7 +20,7 @@ _loaded = {}
 
 def fake_worker(mode: str) -> WorkerCommand:
     """The command of the fake worker in a mode."""
-    return WorkerCommand(sys.executable, (str(ROOT / "Testing/Panel/fake_worker.py"), mode), str(ROOT))
+    return WorkerCommand(WorkerCommand.default().program, (str(ROOT / "Testing/Panel/fake_worker.py"), mode), str(ROOT))
 
 
 def panel(mode: str = "good", grid_name: str = "tilted"):

@@ -7,7 +7,7 @@ import slicer
 
 import made_exams
 from panel_on_host import reviewed, select, settle
-from slicer_host.segment_editor import stroke
+from strokes import stroke
 
 GRID = made_exams.GRIDS["tilted"]
 BRUSH = (slice(4, 5), slice(30, 40), slice(12, 20))

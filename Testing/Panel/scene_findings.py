@@ -108,7 +108,7 @@ def test_disagreement_is_marked_as_doubt_and_every_systems_opinion_is_told():
 
 
 def test_thresholds_rest_while_the_mask_is_edited_by_hand_so_that_no_stroke_is_lost():
-    from slicer_host.segment_editor import stroke
+    from strokes import stroke
 
     widget = reviewed()
     select(widget, "IPH")

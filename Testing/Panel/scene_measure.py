@@ -10,7 +10,7 @@ from NeuroTriagePanel.abc2_lines import AXIS_ATTRIBUTE, CODE_ATTRIBUTE, MOVED_AT
 from NeuroTriagePanel.scene_bridge import show_exam
 from NeuroTriagePanel.subject_tree import Subject
 from panel_on_host import reviewed, select, settle, table_texts
-from slicer_host.segment_editor import stroke
+from strokes import stroke
 
 GRID = made_exams.GRIDS["tilted"]
 

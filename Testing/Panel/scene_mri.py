@@ -14,7 +14,7 @@ import slicer
 from NeuroTriagePanel.scene_bridge import volume_from_node
 from NeuroTriagePanel.worker_client import WorkerCommand
 from panel_on_host import count, panel, select, settle, table_texts, wait_until
-from slicer_host.segment_editor import stroke
+from strokes import stroke
 from Testing.Lib import tiny_nael2021
 from Testing.Lib.mr_phantom import SHAPE, grid, write_dicom_study, write_study
 from Testing.Lib.outputs.dicom.made_objects import frames_of

@@ -15,7 +15,7 @@ from NeuroTriageLib.review.store import ReviewStore
 from NeuroTriagePanel.result_nodes import add_ct_node
 from NeuroTriagePanel.review import Review
 from panel_on_host import panel, run_to_end, settle
-from slicer_host.segment_editor import stroke
+from strokes import stroke
 
 ACTIONS_PER_SEED = 100
 CODES = ("any", "IPH", "IVH", "SDH", "EDH", "SAH")

@@ -13,7 +13,7 @@ from NeuroTriageLib.study_files import load_series
 from NeuroTriagePanel.result_nodes import add_ct_node
 from NeuroTriagePanel.subject_tree import Subject, place_in_study
 from panel_on_host import panel, run_to_end, select, settle, wait_until
-from slicer_host.segment_editor import stroke
+from strokes import stroke
 from Testing.Lib.outputs.dicom.made_objects import frames_of, volume_ml
 
 

@@ -10,7 +10,7 @@ import made_exams
 from NeuroTriageLib.outputs.scene_file import write_scene
 from NeuroTriagePanel.review_node import review_nodes
 from panel_on_host import panel, reviewed, root_widget, select, settle, table_texts
-from slicer_host.segment_editor import stroke
+from strokes import stroke
 
 GRID = made_exams.GRIDS["tilted"]
 

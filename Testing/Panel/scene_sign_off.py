@@ -12,7 +12,7 @@ import made_exams
 from NeuroTriageLib.review.case_list import CaseEntry
 from NeuroTriageLib.review.store import ReviewStore
 from panel_on_host import panel, reviewed, run_to_end, select, settle, table_texts
-from slicer_host.segment_editor import stroke
+from strokes import stroke
 
 GRID = made_exams.GRIDS["tilted"]
 

@@ -22,6 +22,10 @@ set(Slicer_EXTENSION_GENERATE_CONFIG ${CMAKE_CURRENT_LIST_DIR}/nothing.cmake)
 set(Slicer_EXTENSION_CPACK ${CMAKE_CURRENT_LIST_DIR}/nothing.cmake)
 macro(slicer_add_python_unittest)
 endmacro()
+function(slicer_add_python_test)
+  cmake_parse_arguments(MY "" "TESTNAME_PREFIX;SCRIPT" "SLICER_ARGS;SCRIPT_ARGS" ${ARGN})
+  file(APPEND ${CMAKE_BINARY_DIR}/tests.txt "${MY_TESTNAME_PREFIX} ${MY_SCRIPT} ${MY_SCRIPT_ARGS}\n")
+endfunction()
 function(slicerMacroBuildScriptedModule)
   cmake_parse_arguments(MY "WITH_GENERIC_TESTS" "NAME" "SCRIPTS;RESOURCES" ${ARGN})
   foreach(file ${MY_SCRIPTS} ${MY_RESOURCES})
@@ -43,12 +47,12 @@ def laid_out(tmp_path_factory) -> Path:
     # The project's own minimum is that of Slicer 5.12; an older cmake can still read these few lines.
     source = folder / "source"
     source.mkdir()
-    for name in ("NeuroTriage", "NeuroTriageLib", "Resources"):
+    for name in ("NeuroTriage", "NeuroTriageLib", "Resources", "Testing"):
         (source / name).symlink_to(ROOT / name)
     text = (ROOT / "CMakeLists.txt").read_text()
     text = re.sub(r"VERSION 3\.\d+", "VERSION 3.16", text, count=1)
     (source / "CMakeLists.txt").write_text(text.replace("project(NeuroTriage)", "project(NeuroTriage NONE)"))
-    command = ["cmake", "-S", str(source), "-B", str(folder / "build"), f"-DSlicer_DIR={folder}"]
+    command = ["cmake", "-S", str(source), "-B", str(folder / "build"), f"-DSlicer_DIR={folder}", "-DBUILD_TESTING=ON"]
     run = subprocess.run(command, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
     return folder / "build" / "qt-scripted-modules"
@@ -86,6 +90,23 @@ def test_model_packs_and_sample_studies_are_installed(laid_out):
     for folder in ("Models", "SampleData"):
         expected = {str(path.relative_to(ROOT)) for path in (ROOT / "Resources" / folder).rglob("*") if path.is_file()}
         assert len(expected) > 10 and {name for name in expected if not (laid_out / name).is_file()} == set()
+
+
+def test_ctest_runs_scenes_that_are_there_inside_slicer_each_under_a_name_of_its_own(laid_out):
+    registered = [line.split() for line in (laid_out.parent / "tests.txt").read_text().splitlines()]
+    assert len({name for name, *_ in registered}) == len(registered) > 10
+    assert all(Path(script).is_file() and (ROOT / scene).is_file() for _, script, scene in registered)
+    assert "Testing/Panel/scene_session.py" in {scene for *_, scene in registered}
+
+
+def test_both_hosts_offer_what_the_registered_scenes_ask_for(laid_out):
+    registered = [line.split()[-1] for line in (laid_out.parent / "tests.txt").read_text().splitlines()]
+    for scene in (*registered, "Testing/Panel/panel_on_host.py", "Testing/Panel/tutorial_session.py"):
+        asked = re.findall(r"^\s*from slicer_host\.(\w+) import (.+)$", (ROOT / scene).read_text(), re.MULTILINE)
+        for module, names in asked:
+            for folder in ("Host", "InSlicer"):
+                text = (ROOT / "Testing" / folder / "slicer_host" / f"{module}.py").read_text()
+                assert all(re.search(rf"^(def|class) {name}\b", text, re.MULTILINE) for name in names.split(", ")), scene
 
 
 def test_the_module_imports_no_third_party_package_at_file_scope():

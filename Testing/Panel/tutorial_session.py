@@ -13,13 +13,14 @@ from NeuroTriageLib.measurements.components import find_components
 from NeuroTriageLib.review.case_list import CaseEntry
 from NeuroTriagePanel.slice_views import key_point_ras, look_along_slices, show_in_slice_views
 from panel_on_host import count, root_widget, run_to_end, select, settle, table_texts
-from slicer_host.segment_editor import stroke
 from slicer_host.views import SliceView, save_widget
+from strokes import stroke
 
 PANEL_PX, VIEW_PX = 480, (560, 560)
 # Share of pixels that may differ between a view and the same view after the scene was opened again (ours: the edges of
 # letters and lines).
 SAME_PICTURE = 0.002
+NEUTRAL_FOLDER = "~/Reviews"  # pictures name no folder of the computer on which they were made
 SECTIONS = ("study", "run", "findings", "view", "edit", "measure", "sign", "cases", "report")
 
 
@@ -46,10 +47,12 @@ class Session:
         for section in SECTIONS:
             getattr(self.widget.ui, f"{section}Section").collapsed = section not in sections
         settle(self.widget)
+        _write_path(self.widget.ui.storePath, NEUTRAL_FOLDER)
         panel_path, view_path = self.out / "panel.png", self.out / "view.png"
         save_widget(root_widget(), panel_path, PANEL_PX)
         self.view.save(view_path)
         side_by_side(view_path, panel_path).save(str(self.out / f"{self.prefix}_{number}_{name}.png"))
+        _write_path(self.widget.ui.storePath, self.widget.panel.store.folder)
         panel_path.unlink()
         view_path.unlink()
 
@@ -176,13 +179,21 @@ def _rgb(path: Path) -> np.ndarray:
     return stored[:, : 3 * columns].reshape(rows, columns, 3).astype(int)
 
 
+def _write_path(line, path: str) -> None:
+    """Another text in a ctkPathLineEdit that nobody hears of."""
+    blocked = line.blockSignals(True)
+    line.currentPath = path
+    line.blockSignals(blocked)
+
+
 def side_by_side(left_path: Path, right_path: Path):
-    """Both pictures on white, at the top, with a narrow gap."""
+    """Both pictures at the top with a narrow gap; what is free below them goes on in the colour of their edge."""
     left, right = qt.QImage(str(left_path)), qt.QImage(str(right_path))
     width, height = (lambda image: image.width()), (lambda image: image.height())
     canvas = qt.QImage(width(left) + width(right) + 6, max(height(left), height(right)), qt.QImage.Format_RGB32)
-    canvas.fill(qt.QColor(255, 255, 255))
+    canvas.fill(left.pixelColor(0, height(left) - 1))
     painter = qt.QPainter(canvas)
+    painter.fillRect(width(left), 0, canvas.width(), canvas.height(), right.pixelColor(0, height(right) - 1))
     painter.drawImage(0, 0, left)
     painter.drawImage(width(left) + 6, 0, right)
     painter.end()

@@ -1,18 +1,15 @@
 """qMRMLSegmentEditorWidget on plain Qt: the segment list and effects' buttons, over slicer-core's own editor logic.
 
 The logic (masking, overwriting, undo) is the real one, vtkSlicerSegmentEditorLogic; what is missing here is the mouse
-in the views. stroke() does what an effect does when the mouse is released.
+in the views.
 """
 
 # ruff: noqa: N801, N815, RUF012  (Slicer's own names; constant tables)
 from __future__ import annotations
 
-import numpy as np
 import slicer
-import vtk
 from PySide6 import QtWidgets
 from PySide6.QtCore import Signal
-from vtk.util import numpy_support
 
 from .pythonqt import strict
 
@@ -154,19 +151,3 @@ class qMRMLSegmentEditorWidget(QtWidgets.QWidget):
             self._list.addItem(segmentation.GetNthSegment(number).GetName())
             if segmentation.GetNthSegmentID(number) == self.currentSegmentID():
                 self._list.setCurrentRow(number)
-
-
-def stroke(widget: qMRMLSegmentEditorWidget, mask_kji: np.ndarray, *, erase: bool = False) -> None:
-    """Add these voxels of the source volume to the current segment, or erase them, as a brush does."""
-    logic = widget._logic
-    widget.saveStateForUndo()
-    volume = widget.sourceVolumeNode()
-    matrix = vtk.vtkMatrix4x4()
-    volume.GetIJKToRASMatrix(matrix)
-    image = slicer.vtkOrientedImageData()
-    slices, rows, columns = mask_kji.shape
-    image.SetExtent(0, columns - 1, 0, rows - 1, 0, slices - 1)
-    image.SetImageToWorldMatrix(matrix)
-    image.GetPointData().SetScalars(numpy_support.numpy_to_vtk(mask_kji.astype(np.uint8).ravel(), deep=True))
-    mode = logic.ModificationModeRemove if erase else logic.ModificationModeAdd
-    logic.ModifySegmentByLabelmap(widget.segmentationNode(), widget.currentSegmentID(), image, mode, False, False)

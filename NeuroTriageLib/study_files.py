@@ -97,7 +97,9 @@ def _find(studies: Sequence[Study], series_uid: str) -> tuple[Study, Series]:
             if series.series_instance_uid == series_uid:
                 return study, series
     raise ConfigError(
-        "No series in the input has this UID.", where=series_uid, next_step="Name the files of the series that was read."
+        "No series in the input has this UID.",
+        where=series_uid,
+        next_step="Name the files of the series that was read.",
     )
 
 

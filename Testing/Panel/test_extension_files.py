@@ -106,7 +106,9 @@ def test_both_hosts_offer_what_the_registered_scenes_ask_for(laid_out):
         for module, names in asked:
             for folder in ("Host", "InSlicer"):
                 text = (ROOT / "Testing" / folder / "slicer_host" / f"{module}.py").read_text()
-                assert all(re.search(rf"^(def|class) {name}\b", text, re.MULTILINE) for name in names.split(", ")), scene
+                assert all(re.search(rf"^(def|class) {name}\b", text, re.MULTILINE) for name in names.split(", ")), (
+                    scene
+                )
 
 
 def test_the_module_imports_no_third_party_package_at_file_scope():

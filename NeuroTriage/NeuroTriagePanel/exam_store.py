@@ -138,6 +138,7 @@ class ExamStore:
             comment=state.comment,
             threshold=dict(state.threshold),
             pixel_threshold=state.pixel_threshold,
+            pixel_thresholds=dict(state.pixel_thresholds),
             blind=self.blind,
         )
 
@@ -148,7 +149,7 @@ class ExamStore:
             state = review.state
             state.decisions, state.comment = dict(entry.decisions), entry.comment
             state.confidence, state.threshold = entry.confidence, dict(entry.threshold)
-            state.pixel_threshold = entry.pixel_threshold
+            state.pixel_threshold, state.pixel_thresholds = entry.pixel_threshold, dict(entry.pixel_thresholds)
             if entry.reader == self.reader:
                 review.count_seconds_from(entry.seconds_spent)
         if review.draws_masks:

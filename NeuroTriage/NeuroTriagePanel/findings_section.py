@@ -154,11 +154,13 @@ class FindingsSection:
         ui.thresholdSlider.enabled = review.can_move_thresholds and threshold is not None
         if threshold is not None:
             ui.thresholdSlider.value = 100.0 * threshold
-        ui.pixelSlider.enabled = review.can_move_pixel_threshold
+        code = finding.code if finding is not None else None
+        ui.pixelSlider.enabled = review.can_move_pixel_threshold and (not maps.thresholds or code in maps.codes)
         if maps is not None:
             ui.pixelSlider.minimum = 100.0 * maps.floor
-            ui.pixelSlider.value = 100.0 * (review.state.pixel_threshold or maps.threshold)
-        moved = bool(review.state.threshold) or review.state.pixel_threshold is not None
+            ui.pixelSlider.value = 100.0 * review.pixel_threshold_of(code)
+        state = review.state
+        moved = bool(state.threshold or state.pixel_thresholds) or state.pixel_threshold is not None
         ui.resetThresholdsButton.enabled = moved and review.can_move_thresholds
         self._updating = False
 
@@ -169,7 +171,7 @@ class FindingsSection:
 
     def _on_pixel_threshold(self, percent: float) -> None:
         if not self._updating and self._review is not None:
-            self._review.move_pixel_threshold(percent / 100.0)
+            self._review.move_pixel_threshold(percent / 100.0, self.table.selected_code)
 
     def _on_reset(self) -> None:
         if self._review is not None:

@@ -33,6 +33,7 @@ class ReviewState:
         decisions: code -> "accept", "edit" or "reject".
         threshold: code -> operating point that the reader has moved; the model's own for the others.
         pixel_threshold: voxel probability from which the mask is drawn; None is the model's own.
+        pixel_thresholds: code -> the same of one finding on MRI, where each has its own.
         hand_edited: True once a stroke has changed the mask; thresholds then no longer draw it.
         seconds_spent: with this exam on the screen, before the present session.
         based_on: number of the version from which the reader's mask started.
@@ -43,6 +44,7 @@ class ReviewState:
     decisions: dict[str, str] = field(default_factory=dict)
     threshold: dict[str, float] = field(default_factory=dict)
     pixel_threshold: float | None = None
+    pixel_thresholds: dict[str, float] = field(default_factory=dict)
     hand_edited: bool = False
     seconds_spent: float = 0.0
     based_on: int = 0
@@ -168,15 +170,34 @@ class Review:
             self.state.threshold[code] = value
             self._redraw()
 
-    def move_pixel_threshold(self, value: float) -> None:
-        """Another voxel probability from which the mask is drawn."""
-        if self.can_move_pixel_threshold and value != self.state.pixel_threshold:
+    def pixel_threshold_of(self, code: str | None) -> float:
+        """The voxel probability from which a finding's mask is drawn; the reading must have voxel probabilities."""
+        maps = self.reading.voxel_probabilities
+        if self.state.pixel_threshold is not None:
+            return self.state.pixel_threshold
+        return self.state.pixel_thresholds.get(code, maps.threshold_of(code))
+
+    def move_pixel_threshold(self, value: float, code: str | None = None) -> None:
+        """Another voxel probability from which the mask is drawn.
+
+        Args:
+            value: 0-1, not below the floor of the reading's voxel probabilities.
+            code: whose mask, on MRI; hemorrhage types on CT share one voxel probability, so that it holds for all.
+        """
+        if not self.can_move_pixel_threshold or value == self.pixel_threshold_of(code):
+            return
+        maps = self.reading.voxel_probabilities
+        if not maps.thresholds:
             self.state.pixel_threshold = value
-            self._redraw()
+        elif code in maps.codes:
+            self.state.pixel_thresholds[code] = value
+        else:
+            return
+        self._redraw()
 
     def reset_thresholds(self) -> None:
         """Back to the model's own thresholds."""
-        self.state.threshold, self.state.pixel_threshold = {}, None
+        self._forget_thresholds()
         if self.can_move_thresholds:
             self._redraw()
 
@@ -203,7 +224,8 @@ class Review:
 
     def discard_edits(self) -> None:
         """Back to the model's mask with the model's thresholds; the Segment Editor's undo can bring the edits back."""
-        self.state.hand_edited, self.state.threshold, self.state.pixel_threshold = False, {}, None
+        self.state.hand_edited = False
+        self._forget_thresholds()
         self.state.decisions = {code: d for code, d in self.state.decisions.items() if d == "accept"}
         if self.mask.exists:
             self.mask.write(self.model_label)
@@ -221,6 +243,9 @@ class Review:
         """Let go of the nodes' observers."""
         self.mask.close()
 
+    def _forget_thresholds(self) -> None:
+        self.state.threshold, self.state.pixel_threshold, self.state.pixel_thresholds = {}, None, {}
+
     def _redraw(self) -> None:
         rejected = [code for code, decision in self.state.decisions.items() if decision == "reject"]
         label = self._label_at_thresholds()
@@ -231,7 +256,8 @@ class Review:
     def _label_at_thresholds(self) -> np.ndarray:
         """Drawn anew from the voxels' probabilities; without them the model's mask of what is still found."""
         if self.reading.voxel_probabilities is not None:
-            return label_at(self.reading, self._all_thresholds(), self.state.pixel_threshold)
+            state = self.state
+            return label_at(self.reading, self._all_thresholds(), state.pixel_threshold, state.pixel_thresholds)
         moved = replace(self.reading, threshold=self._all_thresholds())
         gone = [code for code in self.reading.codes if code in SEGMENT_VALUES and not moved.is_present(code)]
         label = self.model_label.copy()

@@ -59,8 +59,9 @@ class StudySection:
         ui.seriesTable.connect("cellDoubleClicked(int,int)", lambda row, column: self.load())
         ui.loadSeriesButton.connect("clicked(bool)", self.load)
         ui.readStudyButton.connect("clicked(bool)", self.read_study)
+        ui.studySelectorLabel.visible = ui.studySelector.visible = False
         self._show_series({})
-        self._ui.studySelectorLabel.visible = self._ui.studySelector.visible = False
+        self._say("")
 
     def update(self, volume) -> None:
         """Say what is known of the chosen volume."""
@@ -196,10 +197,17 @@ class StudySection:
         self._update_load_button()
 
     def _update_load_button(self) -> None:
-        self._ui.loadButtons.visible = bool(self._series)  # an empty row would leave a gap
+        self._ui.loadButtons.visible = bool(self._series)
         self._ui.loadSeriesButton.visible = self._study.get("reads") != "MR"
         self._ui.readStudyButton.visible = self._study.get("reads") == "MR"
         self._ui.loadSeriesButton.enabled = 0 <= self._ui.seriesTable.currentRow() < len(self._series)
+        self._show_details()
+
+    def _show_details(self) -> None:
+        """Rows without contents would leave gaps."""
+        ui = self._ui
+        parts = (ui.studySelector, ui.seriesTable, ui.loadButtons, ui.studyLabel)
+        ui.studyDetails.visible = not all(part.isHidden() for part in parts)
 
     def _on_disk(self) -> None:
         folder = qt.QFileDialog.getExistingDirectory(slicer.util.mainWindow(), _("Folder of a study"))
@@ -231,6 +239,7 @@ class StudySection:
         label = self._ui.studyLabel
         label.text, label.visible = text, bool(text)
         label.styleSheet = tone_style(label, tone)
+        self._show_details()
 
 
 def _cells(series: dict) -> tuple[str, ...]:

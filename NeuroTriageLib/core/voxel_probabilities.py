@@ -50,6 +50,10 @@ class VoxelProbabilities:
         """The lowest threshold for which the voxels are known."""
         return min(PROBABILITY_FLOOR, self.threshold)
 
+    def threshold_of(self, code: str) -> float:
+        """From which probability on a voxel belongs to the mask of a finding."""
+        return self.thresholds[self.codes.index(code)] if self.thresholds and code in self.codes else self.threshold
+
     @classmethod
     def of_maps(cls, maps_kji: Mapping[str, np.ndarray], thresholds: Mapping[str, float]) -> VoxelProbabilities:
         """Of findings that stand side by side, each with a map of its own.
@@ -68,8 +72,7 @@ class VoxelProbabilities:
     def places(self, code: str, threshold: float | None = None) -> np.ndarray:
         """(M,) places of one finding's mask in the flattened array; by its own threshold unless another is given."""
         column = self.codes.index(code)
-        own = self.thresholds[column] if self.thresholds else self.threshold
-        steps = math.ceil((own if threshold is None else threshold) * LEVELS)
+        steps = math.ceil((self.threshold_of(code) if threshold is None else threshold) * LEVELS)
         return self.index[self.type_level[:, column] >= steps].astype(np.int64)
 
 

@@ -21,7 +21,10 @@ def with_thresholds(reading: Reading, threshold: Mapping[str, float]) -> Reading
 
 
 def label_at(
-    reading: Reading, threshold: Mapping[str, float] | None = None, pixel_threshold: float | None = None
+    reading: Reading,
+    threshold: Mapping[str, float] | None = None,
+    pixel_threshold: float | None = None,
+    pixel_thresholds: Mapping[str, float] | None = None,
 ) -> np.ndarray:
     """(K, J, I) uint8 label map (labels.SEGMENT_CODES) as the system would draw it with other thresholds.
 
@@ -33,6 +36,7 @@ def label_at(
         threshold: code -> operating point of the exam's probability, where it is moved.
         pixel_threshold: from which probability on a voxel is in the mask; None for the system's own (of findings on
             MRI each one's own).
+        pixel_thresholds: code -> the same for one of the findings that stand side by side on MRI.
 
     Raises:
         ConfigError: the reading holds no probabilities, or the threshold lies below their floor.
@@ -41,17 +45,18 @@ def label_at(
     moved = with_thresholds(reading, threshold or {})
     shown, own_shown = _shown(moved), _shown(reading)
     own = voxels is not None and not voxels.thresholds and pixel_threshold == voxels.threshold
-    if shown == own_shown and (pixel_threshold is None or own):
+    single = pixel_thresholds or {}
+    if shown == own_shown and (pixel_threshold is None or own) and not single:
         return label_of_reading(moved)
     if voxels is None:
         raise ConfigError(f"{reading.system} draws no mask whose threshold could be moved.")
     at = voxels.threshold if pixel_threshold is None else pixel_threshold
-    if at < voxels.floor:
-        raise ConfigError(f"The threshold {at:g} is below {voxels.floor:g}, where probabilities were not kept.")
+    if (lowest := min(at, *single.values(), 1.0)) < voxels.floor:
+        raise ConfigError(f"The threshold {lowest:g} is below {voxels.floor:g}, where probabilities were not kept.")
     label = np.zeros(reading.label_kji.size, np.uint8)
     if voxels.thresholds:
         for code in reversed([code for code in shown if code in voxels.codes]):
-            label[voxels.places(code, pixel_threshold)] = SEGMENT_VALUES[code]
+            label[voxels.places(code, single.get(code, pixel_threshold))] = SEGMENT_VALUES[code]
     elif shown:
         inside = _inside(voxels, voxels.codes if moved.is_untyped else shown, at)
         places = voxels.index[inside].astype(np.int64)

@@ -88,6 +88,7 @@ class ReaderEntry:
         comment: free text; it must name no patient.
         threshold: code -> operating point, where the reader moved it.
         pixel_threshold: where the reader moved it; None for the model's.
+        pixel_thresholds: code -> the same for one of several findings on MRI.
         blind: the reader could not see other readers' versions.
 
     Raises:
@@ -104,10 +105,11 @@ class ReaderEntry:
     threshold: Mapping[str, float] = field(default_factory=dict)
     pixel_threshold: float | None = None
     blind: bool = False
+    pixel_thresholds: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         known = {ANY, *SEGMENT_CODES}
-        wrong = [code for code in (*self.decisions, *self.threshold) if code not in known]
+        wrong = [code for code in (*self.decisions, *self.threshold, *self.pixel_thresholds) if code not in known]
         wrong += [word for word in self.decisions.values() if word not in ("accept", "edit", "reject")]
         if not self.reader.strip():
             raise ConfigError("A version needs the name of its reader.", next_step="Enter your initials.")

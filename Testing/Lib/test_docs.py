@@ -105,3 +105,15 @@ def test_links_between_documents_lead_somewhere():
         for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", document.read_text(encoding="utf-8")):
             if not target.startswith(("http:", "https:")):
                 assert (document.parent / target).exists(), f"{document.name} -> {target}"
+
+
+def test_every_complaint_names_a_test_that_exists():
+    rows = (ROOT / "docs" / "user_complaints.md").read_text(encoding="utf-8").splitlines()
+    shown_by = [row.split("|")[3].strip() for row in rows if row.startswith("| ") and not row.startswith("| complaint")]
+    assert len(shown_by) > 20
+    files = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "Testing").rglob("*.py")}
+    for cell in shown_by:
+        named = re.findall(r"`(\w+\.py)`(?: (\w+)\.\.\.)?", cell)
+        assert named or cell == "not yet", cell
+        for name, beginning in named:
+            assert name in files and (not beginning or f"def test_{beginning}" in files[name]), (name, beginning)

@@ -118,6 +118,17 @@ def test_back_to_the_models_mask_can_be_undone():
     assert abs(widget.panel.review.volumes_ml()["IPH"] - IPH_ML - BRUSH_ML) < 1e-9
 
 
+def test_the_segment_editors_own_settings_stay_the_users():
+    users = slicer.vtkMRMLSegmentEditorNode()
+    users.SetSingletonTag("SegmentEditor")  # the tag of the Segment Editor module
+    users = slicer.mrmlScene.AddNode(users)
+    users.SetOverwriteMode(users.OverwriteNone)
+    widget = editing()
+    own = widget.ui.segmentEditor.mrmlSegmentEditorNode()
+    assert own is not users and own.GetSegmentationNode() is widget.panel.review.nodes.working
+    assert users.GetSegmentationNode() is None and users.GetOverwriteMode() == users.OverwriteNone
+
+
 def test_leaving_the_module_lets_go_of_the_editor_and_keeps_the_edits():
     widget = editing()
     stroke(widget.ui.segmentEditor, brush())

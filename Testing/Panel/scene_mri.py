@@ -164,6 +164,27 @@ def test_a_threshold_above_the_probability_takes_finding_and_mask_away_and_back(
     assert review.volumes_ml().get("mass_effect", 0.0) == before
 
 
+def test_each_finding_has_a_mask_threshold_of_its_own_that_a_version_keeps(tmp_path):
+    widget = with_study(tmp_path)
+    review = read(widget)
+    codes = [code for code in ("mass_effect", "acute_hemorrhage") if code in review.reading.voxel_probabilities.codes]
+    assert len(codes) == 2, "both are outlined on FLAIR"
+    select(widget, codes[1])
+    other = widget.ui.pixelSlider.value
+    select(widget, codes[0])
+    assert widget.ui.pixelSlider.enabled
+    widget.ui.pixelSlider.value = 97
+    assert review.state.pixel_thresholds == {codes[0]: 0.97}
+    select(widget, codes[1])
+    assert widget.ui.pixelSlider.value == other
+    widget.ui.storePath.currentPath, widget.ui.readerEdit.text = str(tmp_path / "reviews"), "AB"
+    widget.ui.approveButton.click()
+    widget.ui.resetThresholdsButton.click()
+    assert review.state.pixel_thresholds == {}
+    widget.panel.store.take_over(review, widget.panel.store.versions(review)[-1])
+    assert review.state.pixel_thresholds == {codes[0]: 0.97}
+
+
 def test_what_could_not_be_looked_at_is_said_with_its_reason(tmp_path):
     widget = with_study(tmp_path, ("FLAIR", "T1"))
     review = read(widget)

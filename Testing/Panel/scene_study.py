@@ -86,8 +86,9 @@ def test_a_study_of_the_dicom_database_comes_with_its_patient_and_the_kernel_is_
 
 def test_without_a_database_the_button_says_so():
     widget = panel(grid_name="")
+    assert widget.ui.studyDetails.isHidden(), "nothing was looked at, so no room is left for it"
     widget.ui.databaseStudyButton.click()
-    assert "database is not open" in widget.ui.studyLabel.text
+    assert "database is not open" in widget.ui.studyLabel.text and widget.ui.studyLabel.visible
 
 
 def test_the_panel_opens_on_the_active_volume():

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 
 import qt
 import slicer
 from slicer.i18n import tr as _
 
-# Sizes of PyTorch 2's wheels with what they bring along, on the download pages of November 2026, rounded up (MB).
-TORCH_CPU_MB, TORCH_CUDA_MB = 250, 3500
+# What pip said that it downloads (torch 2.15, November 2026): 127 MB on Windows, 139 MB on macOS; on Linux 539 MB and
+# CUDA libraries, of which cuDNN, cuBLAS, NCCL, cuSOLVER, cuFFT and cuSPARSE alone are 1.8 GB. Rounded up, in GB; with a
+# CUDA build that the PyTorch extension picks it is on every system what it is on Linux (not measured).
+CPU_GB, CUDA_GB = 0.2, 3.5
 
 
 class Installation:
@@ -24,10 +27,18 @@ class Installation:
 
     def size_text(self) -> str:
         """What will be downloaded, said before the click."""
+        if _has_pytorch_extension():
+            size = _("about {0} GB for the CPU, up to {1} GB with CUDA for an NVIDIA GPU").format(CPU_GB, CUDA_GB)
+        elif sys.platform == "linux":
+            size = _(
+                "up to {0} GB, because the build for Linux brings CUDA along (with Slicer's extension PyTorch installed"
+                " about {1} GB where there is no NVIDIA GPU)"
+            ).format(CUDA_GB, CPU_GB)
+        else:
+            size = _("about {0} GB, for the CPU (Slicer's extension PyTorch gets the one for a GPU)").format(CPU_GB)
         return _(
-            "Installing downloads PyTorch: about {0} MB for the CPU, up to {1:.1f} GB with CUDA for an NVIDIA GPU."
-            " Without internet, install from a folder of wheels. Then run again."
-        ).format(TORCH_CPU_MB, TORCH_CUDA_MB / 1000)
+            "Installing downloads PyTorch: {0}. Without internet, install from a folder of wheels. Then run again."
+        ).format(size)
 
     def install(self) -> str:
         """Get what is missing from the internet. Raises when the user declines or pip fails.
@@ -35,7 +46,7 @@ class Installation:
         The PyTorch extension, where it is installed, picks the CUDA build that fits the driver.
         """
         requirements = slicer.packaging.load_requirements(self._requirements_path)
-        if importlib.util.find_spec("PyTorchUtils") is not None and not slicer.app.testingEnabled():
+        if _has_pytorch_extension() and not slicer.app.testingEnabled():
             import PyTorchUtils
 
             if PyTorchUtils.PyTorchUtilsLogic().installTorch(askConfirmation=True) is None:
@@ -60,3 +71,7 @@ class Installation:
         if not path:
             return None
         return path.removesuffix("/pack.json")
+
+
+def _has_pytorch_extension() -> bool:
+    return importlib.util.find_spec("PyTorchUtils") is not None

@@ -6,6 +6,7 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
+from NeuroTriageLib.core.codes import ANY
 from NeuroTriageLib.core.errors import NeuroTriageError
 from NeuroTriageLib.core.pauses import Pausing, without_pauses
 from NeuroTriageLib.review.live_measurements import LiveMeasurement, measure_label_pausing
@@ -112,7 +113,10 @@ class MeasureSection:
     def _show(self) -> None:
         rows = [_cells(item) for item in self.measured.values()]
         fill_figures(self._ui.measureTable, COLUMNS, rows, tooltips=[_tooltip(item) for item in self.measured.values()])
-        large = [short_name(code).lower() for code, item in self.measured.items() if item.flagged and code != "any"]
+        flagged = [code for code, item in self.measured.items() if item.flagged]
+        large = [short_name(code).lower() for code in flagged if code != ANY] or [_("hemorrhage in all")] * bool(
+            flagged
+        )
         label = self._ui.measureLabel
         label.text = _("Above 30 mL: {0}.").format(", ".join(large)) if large else ""
         label.visible = bool(large)

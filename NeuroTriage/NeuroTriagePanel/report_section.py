@@ -61,7 +61,7 @@ class ReportSection:
     def update(self) -> None:
         """Write the text anew when the section is opened; it measures everything, so not at each stroke or click."""
         if self._review is not None and not self._ui.reportSection.collapsed:
-            self._ui.reportText.plainText = self.text()
+            self._write(self.text())
 
     def text(self) -> str:
         """The text for the dictation, of the present mask and decisions."""
@@ -70,7 +70,7 @@ class ReportSection:
     def copy(self) -> None:
         """Put the text on the clipboard."""
         text = self.text()
-        self._ui.reportText.plainText = text
+        self._write(text)
         qt.QApplication.clipboard().setText(text)
         self._say(_("The text is on the clipboard."))
 
@@ -131,6 +131,10 @@ class ReportSection:
                 "Your changes are not saved yet.", next_step="Save, approve or flag them first, then export."
             )
         return review.result
+
+    def _write(self, text: str) -> None:
+        self._ui.reportText.plainText = text
+        self._ui.reportText.verticalScrollBar().setValue(0)  # read from the first line
 
     def _forget_text(self) -> None:
         self._ui.reportText.plainText = _("Copy as text writes the report of the present state here, too.")

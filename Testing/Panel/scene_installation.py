@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.machinery
+import sys
+import types
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -9,6 +12,7 @@ import qt
 import slicer
 
 from NeuroTriagePanel import panel_settings
+from NeuroTriagePanel.installation import Installation
 from NeuroTriagePanel.settings_page import make_page
 from panel_on_host import fake_worker, panel, wait_until
 
@@ -61,6 +65,25 @@ def test_nothing_is_installed_before_the_click_and_then_what_the_worker_needs():
         ((requirements, options),) = asked
     assert any(line.startswith("torch") for line in requirements) and options["requester"] == "NeuroTriage"
     assert "Run again" in widget.ui.statusLabel.text and not widget.ui.installButton.visible
+
+
+def test_the_size_is_that_of_the_build_that_this_system_gets():
+    installation = Installation("")
+    before = sys.platform
+    try:
+        for platform, size in (
+            ("linux", "up to 3.5 GB, because"),
+            ("win32", "about 0.2 GB, for"),
+            ("darwin", "about 0.2"),
+        ):
+            sys.platform = platform
+            assert f"PyTorch: {size}" in installation.size_text()
+        sys.modules["PyTorchUtils"] = types.ModuleType("PyTorchUtils")
+        sys.modules["PyTorchUtils"].__spec__ = importlib.machinery.ModuleSpec("PyTorchUtils", None)
+        assert "0.2 GB for the CPU, up to 3.5 GB with CUDA" in installation.size_text()
+    finally:
+        sys.platform = before
+        sys.modules.pop("PyTorchUtils", None)
 
 
 def test_a_declined_or_failed_installation_is_told_and_offered_again():

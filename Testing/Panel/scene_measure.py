@@ -6,6 +6,7 @@ import numpy as np
 import slicer
 
 import made_exams
+from NeuroTriageLib.review.labels import SEGMENT_VALUES
 from NeuroTriagePanel.abc2_lines import AXIS_ATTRIBUTE, CODE_ATTRIBUTE, MOVED_ATTRIBUTE
 from NeuroTriagePanel.scene_bridge import show_exam
 from NeuroTriagePanel.subject_tree import Subject
@@ -99,6 +100,19 @@ def test_more_than_30_ml_is_flagged():
     settle(widget)
     everything = made_exams.true_ml(GRID, (slice(0, 12), slice(0, 64), slice(0, 48)))
     assert everything > 30 and "Above 30 mL: intraparenchymal." in widget.ui.measureLabel.text
+
+
+def test_types_that_are_above_30_ml_only_together_are_flagged_as_such():
+    widget = reviewed(grid_name="regular")
+    review = widget.panel.review
+    half = np.ones(made_exams.SHAPE_KJI, np.uint8)
+    half[:, 32:] = SEGMENT_VALUES["SDH"]
+    half[:, :, 44:] = 0  # 22 mm of 24: 29.6 mL in each half
+    review.show_label(half, hand_edited=True, based_on=0)
+    settle(widget)
+    volumes = review.volumes_ml()
+    assert max(volumes["IPH"], volumes["SDH"]) < 30 < volumes["any"]
+    assert widget.ui.measureLabel.text == "Above 30 mL: hemorrhage in all."
 
 
 def test_a_prior_of_the_same_patient_gives_the_change_and_whether_it_expanded():

@@ -11,7 +11,7 @@ from NeuroTriageLib.core.codes import ANY, CT_HEMORRHAGE_CODES
 from NeuroTriageLib.core.errors import ConfigError
 from NeuroTriageLib.core.exchange import load_exam, save_exam
 from NeuroTriageLib.core.findings import ModelIdentity, Reading
-from NeuroTriageLib.core.voxel_probabilities import LEVELS, PROBABILITY_FLOOR, VoxelCollector
+from NeuroTriageLib.core.voxel_probabilities import LEVELS, PROBABILITY_FLOOR, VoxelCollector, VoxelProbabilities
 from NeuroTriageLib.review.labels import SEGMENT_VALUES, label_of_reading, segment_mask
 from NeuroTriageLib.review.thresholds import label_at, with_thresholds
 from Testing.Lib.exam_builder import build_exam
@@ -130,3 +130,23 @@ def test_probabilities_pass_from_process_to_process(tmp_path):
     for name in ("index", "level", "type_level"):
         assert np.array_equal(getattr(back, name), getattr(voxels, name))
         assert getattr(back, name).dtype == getattr(voxels, name).dtype
+
+
+def test_one_of_several_findings_on_mri_takes_a_voxel_threshold_of_its_own():
+    rng = np.random.default_rng(4)
+    codes = ("acute_hemorrhage", "mass_effect")
+    maps = {code: rng.random(SHAPE) for code in codes}
+    for code in codes:  # apart, so that each mask can be told
+        maps[code][:, :10] *= code == codes[0]
+        maps[code][:, 10:] *= code == codes[1]
+    voxels = VoxelProbabilities.of_maps(maps, dict.fromkeys(codes, 0.5))
+    said = dict.fromkeys(codes, 0.9)
+    own = dataclasses.replace(
+        reading(FOUND), codes=codes, probability=said, threshold=dict.fromkeys(codes, 0.5), voxel_probabilities=voxels
+    )
+    label = label_at(own, pixel_thresholds={"mass_effect": 0.8})
+    for code, at in (("acute_hemorrhage", 0.5), ("mass_effect", 0.8)):
+        steps = np.floor(maps[code] * LEVELS)
+        assert np.array_equal(label == SEGMENT_VALUES[code], steps >= np.ceil(at * LEVELS))
+    with pytest.raises(ConfigError, match="not kept"):
+        label_at(own, pixel_thresholds={"mass_effect": 0.01})

@@ -15,12 +15,13 @@ from NeuroTriagePanel.worker_client import WorkerCommand
 from slicer_host.application import load_module
 
 ROOT = Path(__file__).resolve().parents[2]
+PYTHON = WorkerCommand.default().program  # inside Slicer sys.executable is not what runs scripts
 _loaded = {}
 
 
 def fake_worker(mode: str) -> WorkerCommand:
     """The command of the fake worker in a mode."""
-    return WorkerCommand(WorkerCommand.default().program, (str(ROOT / "Testing/Panel/fake_worker.py"), mode), str(ROOT))
+    return WorkerCommand(PYTHON, (str(ROOT / "Testing/Panel/fake_worker.py"), mode), str(ROOT))
 
 
 def panel(mode: str = "good", grid_name: str = "tilted"):

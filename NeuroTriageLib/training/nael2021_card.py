@@ -64,7 +64,7 @@ NAEL_2021 = Publication(
         "positive_share": "share of studies with the finding",
         "keep_optional": "probability that an optional contrast is shown in training",
         "positive_weight": "weight of the finding's pixels",
-        "lfe_weight": "weight of the localization's loss in the second part",
+        "lfe_weight": "weight of the localization's loss in the second part (None: it is not trained there)",
         "augmentation": "augmentation",
         "average_decay": "running mean of the weights",
         "minutes": "wall-clock budget in minutes",

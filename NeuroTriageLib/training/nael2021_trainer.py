@@ -78,6 +78,7 @@ class Nael2021Trainer(StagedTrainer[nn.ModuleDict]):
         trained.requires_grad_(True).train()
         if self.stage.part == "study":
             network.localization.eval()  # one or two studies are too few for a batch's statistics
+            network.localization.requires_grad_(self.training.lfe_weight is not None)
         return self._optimizer(self.stage.learning_rate)
 
     def _network_of(self, stage: Stage) -> LfeClassifier:
@@ -103,7 +104,7 @@ class Nael2021Trainer(StagedTrainer[nn.ModuleDict]):
                 maps = output.maps
                 losses["study_loss"] = study_loss(output.study.float(), batch.label)
         losses["lfe_loss"] = lfe_loss(maps.float(), batch.share, recipe.positive_weight)
-        weight = 1.0 if stage.part == "lfe" else recipe.lfe_weight
+        weight = 1.0 if stage.part == "lfe" else recipe.lfe_weight or 0.0
         self._take(losses.get("study_loss", 0.0) + weight * losses["lfe_loss"], self.stage_step)
         return {name: float(loss.detach()) for name, loss in losses.items()}
 

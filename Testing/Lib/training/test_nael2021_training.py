@@ -126,6 +126,17 @@ def test_the_localization_learns_where_a_plain_finding_is(finished):
     assert last["merit"] > first["merit"] and last["dice_acute_infarct"] > 0.3
 
 
+def test_a_localization_without_weight_is_left_as_the_first_part_made_it(finished):
+    one = trainer(finished[0] / "bank", lfe_weight=None, average_decay=0.0)
+    one.next_stage()
+    assert one.stage.part == "study"
+    network = one.network[one.stage.code]
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    one.train_step()
+    changed = {name for name, value in network.state_dict().items() if not torch.equal(value, before[name])}
+    assert changed and not any(name.startswith("localization.") for name in changed)
+
+
 def test_patience_ends_a_stage_with_its_best_weights(finished):
     one = trainer(finished[0] / "bank", patience_epochs=1, average_decay=0.0)
     one.validate(STUDIES)

@@ -91,6 +91,7 @@ class PanelWidget:
         self.parameters = self._volume_seen = None
         self.show_review(None)
         self.run.forget_scene()
+        self.study.forget()
 
     def use_parameters(self, parameters) -> None:
         """Follow this parameter node from now on."""

@@ -59,7 +59,11 @@ class StudySection:
         ui.seriesTable.connect("cellDoubleClicked(int,int)", lambda row, column: self.load())
         ui.loadSeriesButton.connect("clicked(bool)", self.load)
         ui.readStudyButton.connect("clicked(bool)", self.read_study)
-        ui.studySelectorLabel.visible = ui.studySelector.visible = False
+        self.forget()
+
+    def forget(self) -> None:
+        """Nothing was looked at: at the start, and when a scene closes."""
+        self._ui.studySelectorLabel.visible = self._ui.studySelector.visible = False
         self._show_series({})
         self._say("")
 

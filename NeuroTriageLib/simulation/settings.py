@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 
 from ..core.errors import ConfigError
-
-Range = tuple[float, float]
+from .setting_ranges import Range, check_ranges
 
 
 @dataclass(frozen=True)
@@ -138,12 +136,7 @@ class HeadCtSettings:
             raise ConfigError("Slice spacings must be positive.", where="slice_spacings_mm")
         if not self.padding_hu:
             raise ConfigError("At least one padding value is needed.", where="padding_hu")
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if field.name.endswith("_probability") and not 0.0 <= value <= 1.0:
-                raise ConfigError("A probability lies between 0 and 1.", where=field.name)
-            if field.type == "Range" and not value[0] <= value[1]:
-                raise ConfigError("A range starts with its smaller end.", where=field.name)
+        check_ranges(self)
 
 
 WIDER_SETTINGS = HeadCtSettings(

@@ -6,9 +6,8 @@ import dataclasses
 from dataclasses import dataclass
 
 from ...core.errors import ConfigError
+from ..setting_ranges import Range, check_ranges
 from .profiles import EXTERNAL_PROFILES, ROLES, TRAINING_PROFILES, Profile
-
-Range = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -86,12 +85,7 @@ class BrainMrSettings:
             raise ConfigError("At least one profile is needed.", where="profiles")
         if self.matrix < 32:
             raise ConfigError("The matrix must be at least 32.", where="matrix")
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if field.name.endswith("_probability") and not 0.0 <= value <= 1.0:
-                raise ConfigError("A probability lies between 0 and 1.", where=field.name)
-            if field.type == "Range" and not value[0] <= value[1]:
-                raise ConfigError("A range starts with its smaller end.", where=field.name)
+        check_ranges(self)
 
 
 REALISTIC_SETTINGS = BrainMrSettings()

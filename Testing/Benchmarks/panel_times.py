@@ -96,14 +96,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    code = 0
-    try:
-        main()
-    except BaseException:
-        import traceback
+    from slicer_host.application import run_and_leave
 
-        traceback.print_exc()
-        code = 1
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)  # a scene outside Slicer cannot be taken down in the order that it needs
+    run_and_leave(main)

@@ -9,7 +9,6 @@ write_bundle); it is replayed through the real panel.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import tempfile
 from pathlib import Path
@@ -105,16 +104,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    code = 0
-    try:
-        main()
-    except SystemExit as error:
-        code = int(error.code or 0)
-    except BaseException:
-        import traceback
+    from slicer_host.application import run_and_leave
 
-        traceback.print_exc()
-        code = 1
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)  # a scene outside Slicer cannot be taken down in the order that it needs
+    run_and_leave(main)

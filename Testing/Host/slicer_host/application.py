@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import traceback
 import types
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable
 from pathlib import Path
 
 # Before Qt and VTK are loaded: no display is needed for either.
@@ -19,6 +21,21 @@ import slicer.util
 from NeuroTriagePanel.standalone_scene import start_scene
 
 from . import pythonqt
+
+
+def run_and_leave(program: Callable[[], object]) -> None:
+    """Run a program and end its process at once: a scene outside Slicer cannot be taken down in the order it needs."""
+    code = 0
+    try:
+        program()
+    except SystemExit as error:
+        code = error.code if isinstance(error.code, int) else int(error.code is not None)
+    except BaseException:
+        traceback.print_exc()
+        code = 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 class HostApplication:

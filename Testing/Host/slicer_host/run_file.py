@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import json
-import os
 import sys
 import tempfile
 import traceback
@@ -61,15 +60,12 @@ def _run(test) -> str:
     return "\n".join("".join(traceback.format_exception(error)) for error in pythonqt.slot_errors)
 
 
+def main() -> None:
+    """The command line: a file of tests, and where the results go."""
+    with tempfile.TemporaryDirectory() as temporary:
+        application.start(Path(temporary))
+        run_file(Path(sys.argv[1]), Path(sys.argv[2]))
+
+
 if __name__ == "__main__":
-    code = 0
-    try:
-        with tempfile.TemporaryDirectory() as temporary:
-            application.start(Path(temporary))
-            run_file(Path(sys.argv[1]), Path(sys.argv[2]))
-    except BaseException:
-        traceback.print_exc()
-        code = 1
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)  # a scene outside Slicer cannot be taken down in the order that it needs
+    application.run_and_leave(main)

@@ -28,6 +28,7 @@ from NeuroTriageLib.simulation import settings as simulator_settings
 from NeuroTriageLib.simulation.anatomy import load_anatomy
 from NeuroTriageLib.simulation.head_ct import SimulatedExam, simulate_head_ct
 from NeuroTriageLib.simulation.settings import HeadCtSettings
+from NeuroTriageLib.training.exam_producer import SETTINGS as TRAINING_SETTINGS
 
 LABEL_MAP_ENDINGS = (".nii.gz", ".nii", ".nrrd", ".mha")
 RECORDS_FILE = "exams.jsonl"
@@ -157,8 +158,8 @@ def label_maps(folder: Path, only: Sequence[str] = ()) -> list[Path]:
 
 
 def settings_named(name: str, **changes: Any) -> HeadCtSettings:
-    """ "training" (the simulator's own ranges) or "wider", with changes. Ends the program when it has none."""
-    base = HeadCtSettings() if name == "training" else getattr(simulator_settings, "WIDER_SETTINGS", None)
+    """ "training" (what training exams are drawn from) or "wider", with changes. Ends the program when it has none."""
+    base = TRAINING_SETTINGS if name == "training" else getattr(simulator_settings, "WIDER_SETTINGS", None)
     if base is None:
         raise SystemExit("This version's simulator has no wider settings; use --settings training.")
     return dataclasses.replace(base, **changes)

@@ -58,22 +58,46 @@ def simulate_to_folder(
     The anatomy of exam n is map number seed modulo the number of maps. Raises ConfigError for a wrong option,
     InputError without usable maps, OutputError when an exam's folder is there already or cannot be written.
     """
-    if options.format not in ("dicom", "nifti"):
-        raise ConfigError(f"Unknown format {options.format!r}.", next_step="Use dicom or nifti.")
-    if options.count < 1:
-        raise ConfigError("At least one exam must be asked for.", where="count")
-    maps = find_label_maps(options.maps) if options.maps is not None else []
     settings = dataclasses.replace(settings or HeadCtSettings(), matrix=options.matrix)
     if options.format == "nifti":
         settings = dataclasses.replace(settings, tilt_probability=0.0, mixed_stack_probability=0.0)
+
+    def make(anatomy: Anatomy, seed: int, folder: Path) -> None:
+        exam = simulate_head_ct(anatomy, seed, settings, device=device)
+        write_exam(exam, folder, image_format=options.format, transfer_syntax=transfer_syntax)
+
+    return make_each(options, "exam", make, progress)
+
+
+def make_each(
+    options: SimulationOptions,
+    word: str,
+    make: Callable[[Anatomy, int, Path], None],
+    progress: Callable[[str, float], None] | None,
+) -> list[Path]:
+    """Call make with anatomy, seed and folder for each exam that the options ask for; return the folders.
+
+    Args:
+        options: see SimulationOptions.
+        word: what one is called in progress and errors.
+        make: simulates one and writes it.
+        progress: takes what is done now, and the share (0-1) that is done.
+
+    Raises:
+        ConfigError: a wrong option. InputError: no usable maps.
+    """
+    if options.format not in ("dicom", "nifti"):
+        raise ConfigError(f"Unknown format {options.format!r}.", next_step="Use dicom or nifti.")
+    if options.count < 1:
+        raise ConfigError(f"At least one {word} must be asked for.", where="count")
+    maps = find_label_maps(options.maps) if options.maps is not None else []
     folders = []
     for number in range(options.count):
         seed = options.seed + number
         if progress is not None:
-            progress(f"exam {number + 1} of {options.count}", number / options.count)
-        exam = simulate_head_ct(anatomy_of_seed(maps, seed), seed, settings, device=device)
+            progress(f"{word} {number + 1} of {options.count}", number / options.count)
         folder = Path(options.output) / f"exam_{seed:06d}"
-        write_exam(exam, folder, image_format=options.format, transfer_syntax=transfer_syntax)
+        make(anatomy_of_seed(maps, seed), seed, folder)
         folders.append(folder)
     if progress is not None:
         progress("done", 1.0)

@@ -12,7 +12,8 @@ import numpy as np
 import torch
 
 from ...core.errors import ConfigError, OutputError
-from ..exam_folders import TRUTH_FILE, anatomy_of_seed, find_label_maps, write_image
+from ..anatomy import Anatomy
+from ..exam_folders import TRUTH_FILE, SimulationOptions, make_each, write_image
 from .dicom_export import write_mr_study
 from .settings import SETTINGS, BrainMrSettings
 from .study import SimulatedStudy, simulate_brain_mr
@@ -21,26 +22,15 @@ from .territories import load_atlas
 MASKS_FILE = "masks.npz"
 
 
-class MrSimulationOptions(Protocol):
-    """What simulate_mr_to_folder is asked for.
+class MrSimulationOptions(SimulationOptions, Protocol):
+    """What simulate_mr_to_folder is asked for, beside what every simulator is.
 
     Args:
-        output: folder for the studies, one folder each.
-        maps: folder of head label maps or one map; None for the geometric phantom.
-        count: number of studies; their seeds count up from seed.
-        matrix: rows and columns.
-        format: "dicom" or "nifti".
         settings: a key of settings.SETTINGS.
         contrasts: roles of the series to make; empty for a whole protocol.
         territories: atlas of arterial territories (territories.ATLAS_NAMES); None grows them from each head's shape.
     """
 
-    output: Path
-    maps: Path | None
-    count: int
-    seed: int
-    matrix: int
-    format: str
     settings: str
     contrasts: list[str]
     territories: Path | None
@@ -58,29 +48,18 @@ def simulate_mr_to_folder(
     The anatomy of study n is map number seed modulo the number of maps. Raises ConfigError for a wrong option,
     InputError without usable maps or atlas, OutputError when a study's folder is there already or cannot be written.
     """
-    if options.format not in ("dicom", "nifti"):
-        raise ConfigError(f"Unknown format {options.format!r}.", next_step="Use dicom or nifti.")
     if options.settings not in SETTINGS:
         raise ConfigError(f"Unknown settings {options.settings!r}.", next_step=f"Use one of: {', '.join(SETTINGS)}.")
-    if options.count < 1:
-        raise ConfigError("At least one study must be asked for.", where="count")
-    maps = find_label_maps(options.maps) if options.maps is not None else []
     atlas = load_atlas(options.territories) if options.territories is not None else None
     settings: BrainMrSettings = dataclasses.replace(
         SETTINGS[options.settings], matrix=options.matrix, roles=tuple(options.contrasts)
     )
-    folders = []
-    for number in range(options.count):
-        seed = options.seed + number
-        if progress is not None:
-            progress(f"study {number + 1} of {options.count}", number / options.count)
-        study = simulate_brain_mr(anatomy_of_seed(maps, seed), seed, settings, device=device, atlas=atlas)
-        folder = Path(options.output) / f"exam_{seed:06d}"
+
+    def make(anatomy: Anatomy, seed: int, folder: Path) -> None:
+        study = simulate_brain_mr(anatomy, seed, settings, device=device, atlas=atlas)
         write_study(study, folder, image_format=options.format, transfer_syntax=transfer_syntax)
-        folders.append(folder)
-    if progress is not None:
-        progress("done", 1.0)
-    return folders
+
+    return make_each(options, "study", make, progress)
 
 
 def write_study(

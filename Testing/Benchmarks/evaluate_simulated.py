@@ -16,8 +16,6 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from NeuroTriageLib.evaluation.plots import NO_MATPLOTLIB, can_draw, draw_plots
-from NeuroTriageLib.evaluation.report import Evaluation
 from Testing.Benchmarks import simulated_exams
 from Testing.Benchmarks.simulated_exams import HeadCtJob, settings_named, stem
 
@@ -48,12 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     reader = simulated_exams.reader_of(options)
     records = simulated_exams.run(jobs, reader, options.output, processes=options.processes)
     title = f"Evaluation of {', '.join(options.systems)} on simulated exams"
-    evaluation = Evaluation.of(title, records, simulated_exams.about(options, maps))
-    evaluation.write(options.output)
-    draw_plots(records, options.output)
-    print(evaluation.to_markdown())
-    if not can_draw():
-        print(NO_MATPLOTLIB, file=sys.stderr)
+    simulated_exams.publish(title, records, options, maps)
     return 0
 
 

@@ -27,8 +27,6 @@ from NeuroTriageLib.core.study_reading import StudyReading
 from NeuroTriageLib.evaluation.exam_records import ExamRecord, GroupAnswer, GroupTruth, SystemAnswer
 from NeuroTriageLib.evaluation.mr_folders import CONDITION_KEYS
 from NeuroTriageLib.evaluation.mr_tables import REQUIRED_ONLY
-from NeuroTriageLib.evaluation.plots import NO_MATPLOTLIB, can_draw, draw_plots
-from NeuroTriageLib.evaluation.report import Evaluation
 from NeuroTriageLib.measurements.volume import mask_volume_ml
 from NeuroTriageLib.simulation.anatomy import load_anatomy
 from NeuroTriageLib.simulation.mr.settings import SETTINGS, BrainMrSettings
@@ -129,12 +127,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     reader = simulated_exams.reader_of(options)
     records = simulated_exams.run(jobs, reader, options.output, processes=options.processes)
     title = f"Evaluation of {', '.join(options.systems)} on simulated brain MRI"
-    evaluation = Evaluation.of(title, records, simulated_exams.about(options, maps))
-    evaluation.write(options.output)
-    draw_plots(records, options.output)
-    print(evaluation.to_markdown())
-    if not can_draw():
-        print(NO_MATPLOTLIB, file=sys.stderr)
+    simulated_exams.publish(title, records, options, maps)
     return 0
 
 

@@ -11,6 +11,7 @@ import multiprocessing
 import os
 import platform
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -24,6 +25,8 @@ from NeuroTriageLib.core.findings import Reading
 from NeuroTriageLib.core.volume import Volume
 from NeuroTriageLib.evaluation.comparison import Answer, ExamSource, Labels, Truth, record_exam
 from NeuroTriageLib.evaluation.exam_records import ExamRecord, append_record, read_records
+from NeuroTriageLib.evaluation.plots import NO_MATPLOTLIB, can_draw, draw_plots
+from NeuroTriageLib.evaluation.report import Evaluation
 from NeuroTriageLib.simulation import settings as simulator_settings
 from NeuroTriageLib.simulation.anatomy import load_anatomy
 from NeuroTriageLib.simulation.head_ct import SimulatedExam, simulate_head_ct
@@ -293,3 +296,13 @@ def about(options: argparse.Namespace, maps: Sequence[Path]) -> dict[str, Any]:
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, device {options.device}",
         "commit": commit.stdout.strip(),
     }
+
+
+def publish(title: str, records: Sequence[ExamRecord], options: argparse.Namespace, maps: Sequence[Path]) -> None:
+    """Write the papers' tables and plots of the records into the output folder, and print the tables."""
+    evaluation = Evaluation.of(title, records, about(options, maps))
+    evaluation.write(options.output)
+    draw_plots(records, options.output)
+    print(evaluation.to_markdown())
+    if not can_draw():
+        print(NO_MATPLOTLIB, file=sys.stderr)

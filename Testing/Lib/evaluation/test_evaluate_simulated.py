@@ -18,7 +18,7 @@ from Testing.Lib.evaluation.exam_making import row
 @pytest.fixture(autouse=True)
 def without_plots(monkeypatch):
     """Plots take seconds; the tests of the command draw them."""
-    monkeypatch.setattr(program, "draw_plots", lambda records, folder: [])
+    monkeypatch.setattr(simulated_exams, "draw_plots", lambda records, folder: [])
 
 
 def tables(output: Path, section: str) -> dict[str, list[dict]]:

@@ -55,7 +55,7 @@ def system(monkeypatch) -> BrightSystem:
         program, "simulate_brain_mr",
         lambda anatomy, seed, settings, *, device: made_study(MR_CODES if seed % 2 else (), seed),
     )  # fmt: skip
-    monkeypatch.setattr(program, "draw_plots", lambda records, folder: [])
+    monkeypatch.setattr(simulated_exams, "draw_plots", lambda records, folder: [])
     monkeypatch.setattr(simulated_exams, "load", lambda reader: {"nael2021": made})
     return made
 

@@ -205,6 +205,9 @@ class LfeClassifier(nn.Module):
             Layer(c[2], c[2], (3, 3, 3), drop),
         )
         self.study = nn.Linear(2 * c[2] + (2 * settings.maps if settings.map_peaks else 0), 2)
+        if settings.map_peaks:  # a trained localization's peak speaks from the first step on; ours
+            peaks = self.study.weight.data[:, 2 * c[2] : 2 * c[2] + settings.maps]
+            peaks[0], peaks[1] = -1.0, 1.0
 
     def forward(
         self,

@@ -42,10 +42,13 @@ ALLOWED_ROOMS: dict[str, set[str]] = {
     "triage_options": {"core", "io", "series_selection", "catalog", "pipeline", "outputs"},
     "cli": {
         *("core", "io", "series_selection", "catalog", "triage_options", "pipeline", "outputs", "simulation"),
-        *("training", "evaluation", "datasets"),
+        *("training", "evaluation", "datasets", "service"),
     },
     "study_files": {"core", "io", "series_selection"},
     "worker": {"core", "catalog", "pipeline", "outputs", "study_files"},
+    "service": {
+        *("core", "io", "series_selection", "preprocessing", "catalog", "triage_options", "pipeline", "outputs"),
+    },
 }
 
 # Third-party packages that a room may import; those of every room come first.
@@ -62,6 +65,7 @@ ALLOWED_PACKAGES: dict[str, set[str]] = {
     "inference": {"torch"},
     "systems": {"torch"},
     "training": {"torch", "matplotlib"},
+    "service": {"pydicom", "pynetdicom", "fastapi", "uvicorn", "starlette", "prometheus_client", "jinja2", "PIL"},
 }
 
 # Rooms whose modules may import torch when they are imported. Everything else must work, and start fast, without it.

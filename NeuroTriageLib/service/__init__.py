@@ -1,0 +1,1 @@
+"""The node beside the PACS: exams arrive, are read in order of urgency, and answered exactly once."""

@@ -40,9 +40,10 @@ ALLOWED_ROOMS: dict[str, set[str]] = {
     "pipeline": {"core", "io", "series_selection", "preprocessing", "measurements", "mr_pipeline"},
     "mr_pipeline": {"core", "series_selection", "preprocessing", "measurements"},
     "triage_options": {"core", "io", "series_selection", "catalog", "pipeline", "outputs"},
+    "batch": {"core", "io", "series_selection", "catalog", "triage_options", "pipeline", "outputs", "review"},
     "cli": {
         *("core", "io", "series_selection", "catalog", "triage_options", "pipeline", "outputs", "simulation"),
-        *("training", "evaluation", "datasets", "service"),
+        *("training", "evaluation", "datasets", "batch", "service"),
     },
     "study_files": {"core", "io", "series_selection"},
     "worker": {"core", "catalog", "pipeline", "outputs", "study_files"},
@@ -66,6 +67,7 @@ ALLOWED_PACKAGES: dict[str, set[str]] = {
     "systems": {"torch"},
     "training": {"torch", "matplotlib"},
     "service": {"pydicom", "pynetdicom", "fastapi", "uvicorn", "starlette", "prometheus_client", "jinja2", "PIL"},
+    "batch": {"torch", "ray", "dicomweb_client", "requests", "retrying"},
 }
 
 # Rooms whose modules may import torch when they are imported. Everything else must work, and start fast, without it.
@@ -279,7 +281,8 @@ def test_the_base_dependencies_are_what_the_library_imports():
     imported = {i.module.split(".")[0] for p in python_files(LIBRARY) for i in third_party(imports_of(p))}
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     base = {_requirement_name(line) for line in project["dependencies"]}
-    extras = {_requirement_name(line) for key in ("train", "dicom") for line in project["optional-dependencies"][key]}
+    keys = ("train", "dicom", "cluster", "dicomweb")
+    extras = {_requirement_name(line) for key in keys for line in project["optional-dependencies"][key]}
     assert imported - {_import_name(name) for name in base | extras} == set()
     assert {_import_name(name) for name in base - DECODERS} - imported == set()
 

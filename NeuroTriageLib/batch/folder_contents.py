@@ -28,8 +28,8 @@ class FolderExam:
 def exams_in_folder(folder: Path, names: Sequence[str]) -> list[FolderExam]:
     """The exams of which files lie directly in a folder; zip archives among them are left to exams_in_zip.
 
-    Call it in quiet_pydicom(). A file that cannot be read belongs to every study of its folder, so that each is told of
-    the damage; alone, it makes an exam that will fail with its reason.
+    Call it in quiet_pydicom(). A DICOM file that cannot be read, or names no study, belongs to every study of its folder,
+    so that each is told of the damage; without any, such files are an exam that will fail with its reason.
     """
     studies: dict[str, list[str]] = defaultdict(list)
     images: list[str] = []
@@ -40,11 +40,13 @@ def exams_in_folder(folder: Path, names: Sequence[str]) -> list[FolderExam]:
         except (DicomError, OSError):
             damaged.append(name)
             continue
-        if kind == "dicom":
+        if kind == "dicom" and uid:
             studies[uid].append(name)
+        elif kind == "dicom":
+            damaged.append(name)
         elif kind == "image":
             images.append(name)
-    if len(studies) == 1 and not images:
+    if len(studies) == 1 and not images:  # the usual case: no list of names is kept
         return [FolderExam(next(iter(studies)), None)]
     exams = [FolderExam(uid, tuple(sorted([*own, *damaged]))) for uid, own in studies.items()]
     exams += [FolderExam("", group) for group in _image_exams(images)]

@@ -89,20 +89,21 @@ def list_studies(
     Raises:
         InputError: the server does not answer, refuses, or answers with something else.
     """
-    client, seen, offset = _client(server), set(), 0
+    client, seen, offset = _client(server), set[str](), 0
     while True:
         with _told(server):
             page = client.search_for_studies(
                 limit=PAGE, offset=offset, fields=["ModalitiesInStudy"], search_filters=dict(filters)
             )
-        for item in page:
-            uid, modalities = _text(item, _STUDY_UID), set(_values(item, _MODALITIES))
-            if uid and uid not in seen and (not modalities or modalities & READ_MODALITIES):
-                seen.add(uid)
+        new = {uid: item for item in page if (uid := _text(item, _STUDY_UID)) and uid not in seen}
+        for uid, item in new.items():
+            modalities = set(_values(item, _MODALITIES))
+            if not modalities or modalities & READ_MODALITIES:
                 yield ExamTask(exam_key(uid), uid)
+        seen |= new.keys()
         offset += len(page)
         on_page(offset)
-        if not page:
+        if not new:  # the end, or a server that knows no offset and has sent its one page again
             return
 
 

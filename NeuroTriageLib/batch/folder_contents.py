@@ -28,8 +28,8 @@ class FolderExam:
 def exams_in_folder(folder: Path, names: Sequence[str]) -> list[FolderExam]:
     """The exams of which files lie directly in a folder; zip archives among them are left to exams_in_zip.
 
-    Call it in quiet_pydicom(). A DICOM file that cannot be read, or names no study, belongs to every study of its folder,
-    so that each is told of the damage; without any, such files are an exam that will fail with its reason.
+    Call it in quiet_pydicom(). A DICOM file that cannot be read, or names no study, belongs to every study of its
+    folder, so that each is told of the damage; without any, such files are an exam that will fail with its reason.
     """
     studies: dict[str, list[str]] = defaultdict(list)
     images: list[str] = []

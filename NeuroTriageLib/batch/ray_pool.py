@@ -7,6 +7,7 @@ own checkpoints did not survive the end of its driver when they were tried.
 from __future__ import annotations
 
 import math
+import os
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -86,6 +87,11 @@ class RayPool:
         self._actor = ray.remote(_Actor).options(max_concurrency=EXAMS_AT_ONCE, **options)
         self._actors: dict[int, Any] = {}
         self._calls: dict[Any, tuple[int, str]] = {}
+        self._process_ids: dict[int, Any] = {}
+
+    def process_id(self, slot: int) -> int:
+        """Of a ready actor's process, on its own machine."""
+        return _ray().get(self._process_ids[slot])
 
     @property
     def slots(self) -> int:
@@ -96,6 +102,7 @@ class RayPool:
         """Ask for the actor of a slot; it may have to wait for a machine."""
         actor = self._actor.remote(self._settings)
         self._actors[slot] = actor
+        self._process_ids[slot] = actor.process_id.remote()
         self._calls[actor.load.remote()] = (slot, "load")
 
     def submit(self, slot: int, task: ExamTask) -> None:
@@ -164,8 +171,6 @@ class _Actor:
 
     def process_id(self) -> int:
         """Of the actor's process."""
-        import os
-
         return os.getpid()
 
 

@@ -17,7 +17,7 @@ from NeuroTriageLib.batch import command
 from NeuroTriageLib.batch.local_pool import LocalPool
 from NeuroTriageLib.core.errors import ConfigError, OutputError
 from Testing.Lib import tiny_packs
-from Testing.Lib.batch.small_archive import options, table, uid, write_archive, write_damaged, write_study
+from Testing.Lib.batch.small_archive import options, table, uid, write_archive, write_damaged
 from Testing.Lib.ct_series import PATIENT_ID
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -37,11 +37,17 @@ def archive(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def wanted(archive, pack, tmp_path_factory) -> list:
-    """The table of a run that nothing disturbs, and the command's own words checked on the way."""
-    out = tmp_path_factory.mktemp("wanted") / "out"
+def finished(archive, pack, tmp_path_factory) -> Path:
+    """The output of a run that nothing disturbed."""
+    out = tmp_path_factory.mktemp("finished") / "out"
     assert cli.main(arguments(archive, out, pack)) == 1, "one exam is damaged"
-    return table(out)
+    return out
+
+
+@pytest.fixture(scope="module")
+def wanted(finished) -> list:
+    """Its table."""
+    return table(finished)
 
 
 def arguments(archive: Path, out: Path, pack: Path, *more: str) -> list[str]:
@@ -98,15 +104,12 @@ def test_kills_at_random_moments_change_nothing(archive, pack, wanted, tmp_path)
     assert not list(out.glob("exams/*/*/.*"))
 
 
-def test_a_finished_batch_starts_no_worker_again(archive, pack, wanted, tmp_path, monkeypatch, capsys):
-    out = tmp_path / "out"
-    write_study(tmp_path / "one", 1)
-    assert cli.main(arguments(tmp_path / "one", out, pack)) == 0
+def test_a_finished_batch_starts_no_worker_again(archive, pack, finished, wanted, monkeypatch, capsys):
     monkeypatch.setattr(command, "_pool", lambda *args: pytest.fail("a worker was started"))
-    capsys.readouterr()
-    assert cli.main(arguments(tmp_path / "one", out, pack)) == 0
+    assert cli.main(arguments(archive, finished, pack)) == 1
     said = capsys.readouterr()
-    assert "1/1 exams" in said.out and PATIENT_ID not in said.out + said.err
+    assert f"{EXAMS + 1}/{EXAMS + 1} exams" in said.out and PATIENT_ID not in said.out + said.err
+    assert table(finished) == wanted
 
 
 class DeadlyPool(LocalPool):
@@ -122,6 +125,7 @@ class DeadlyPool(LocalPool):
             os.kill(self._workers[slot].pid, signal.SIGKILL)
 
 
+@pytest.mark.slow
 def test_an_exam_that_kills_its_workers_is_set_aside_and_can_be_tried_again(
     archive, pack, wanted, tmp_path, monkeypatch
 ):

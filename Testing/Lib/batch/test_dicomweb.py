@@ -69,7 +69,7 @@ def test_a_server_that_always_sends_its_first_page_does_not_hold_the_batch_up(se
 
 
 @pytest.mark.parametrize(
-    ("status", "words"), [(403, "Check the credentials"), (404, "HTTP status 404"), (500, "stays busy")]
+    ("status", "words"), [(403, "Check the credentials"), (500, "HTTP status 500"), (503, "stays busy")]
 )
 def test_a_refusal_is_told_without_the_servers_words(server, status, words, tmp_path):
     server.refuse = status

@@ -128,7 +128,8 @@ def _batch(options: argparse.Namespace) -> int:
     for path in summary.written:
         print(path)
     if summary.failed:
-        _say(f"neurotriage: {summary.failed} exams failed; failures.csv says why. Try them again with --retry-failed.")
+        count = f"{summary.failed} exam{'s' if summary.failed > 1 else ''} failed"
+        _say(f"neurotriage: {count}; failures.csv says why. Try again with --retry-failed.")
     return 1 if summary.failed else 0
 
 

@@ -93,20 +93,21 @@ class ExamReader:
         """
         start = time.perf_counter()
         try:
-            document, remark = self._store.document(task.key), ""
-            if document is None:
-                document, remark = self._answer(task)
+            found = self._store.document(task.key)
+            if found is not None:
+                return ExamOutcome(task.key, "answered", finding_rows(found))
+            document, remark = self._answer(task)
             seconds = round(time.perf_counter() - start, 3)
             return ExamOutcome(task.key, "answered", finding_rows(document), seconds, remark=remark)
         except SeriesSelectionError as error:
-            return _unanswered(task, "not_suitable", f"{error.what} {error.where}")
+            return _unanswered(task, "not_suitable", _pathless(error))
         except ModelError as error:
             state: State = "not_suitable" if error.what in self._unloadable else "failed"
-            return _unanswered(task, state, f"{error.what} {error.next_step}")
+            return _unanswered(task, state, _pathless(error))
         except OutputError as error:
             return replace(_unanswered(task, "failed", error.message()), ends_batch=True)
-        except NeuroTriageError as error:  # where it names a path stays out: it may hold a patient's name
-            return _unanswered(task, "failed", f"{type(error).__name__}: {error.what} {error.next_step}")
+        except NeuroTriageError as error:
+            return _unanswered(task, "failed", f"{type(error).__name__}: {_pathless(error)}")
         except MemoryError:
             return _unanswered(task, "failed", "MemoryError: The computer ran out of memory. Use fewer --jobs.")
         except Exception as error:  # one exam's bug must not cost the others
@@ -169,6 +170,12 @@ class ExamReader:
             return reader
 
         return Readers(ct=warm(readers.ct), mr=warm(readers.mr))
+
+
+def _pathless(error: NeuroTriageError) -> str:
+    """The message without a path, which may hold a patient's name; that of a file is always absolute here."""
+    where = "" if Path(error.where).is_absolute() else error.where
+    return NeuroTriageError(error.what, where=where, next_step=error.next_step).message()
 
 
 def _unanswered(task: ExamTask, state: State, reason: str) -> ExamOutcome:

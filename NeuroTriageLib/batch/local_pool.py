@@ -80,6 +80,8 @@ class LocalPool:
     def _listen(self, slot: int, worker: subprocess.Popen[str]) -> None:
         assert worker.stdout is not None
         for line in worker.stdout:
+            if not line.endswith("\n"):
+                break  # it ended while it wrote
             message = json.loads(line)
             if message["event"] == "ready":
                 self._events.put((worker, Ready(slot)))

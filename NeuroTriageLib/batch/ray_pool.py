@@ -46,7 +46,7 @@ def join_cluster(address: str, device: str, jobs: int | None) -> tuple[int, Shar
     ray = _ray()
     try:
         ray.init(
-            address=None if address == LOCAL else address,
+            address=address,
             include_dashboard=False if address == LOCAL else None,
             log_to_driver=False,
             logging_level="ERROR",

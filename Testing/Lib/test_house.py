@@ -81,6 +81,7 @@ PANEL_PACKAGES |= {"DICOMLib", "SampleData", "PyTorchUtils"}  # modules of Slice
 
 # What a package is called when it is imported, where that differs from its name in pyproject.toml.
 IMPORT_NAMES = {
+    "dicomweb-client": "dicomweb_client",
     "pyjpegls": "jpeg_ls",
     "pylibjpeg-openjpeg": "openjpeg",
     "pylibjpeg-rle": "rle",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pydicom
 import pytest
 
@@ -19,6 +21,7 @@ from NeuroTriageLib.core.errors import ModelError
 from Testing.Lib import tiny_nael2021, tiny_packs
 from Testing.Lib.batch.small_archive import options, tasks_in, uid, write_damaged, write_study
 from Testing.Lib.ct_series import PATIENT_ID, PATIENT_NAME, every, write_series
+from Testing.Lib.io.nifti_builder import write_nifti
 from Testing.Lib.mr_phantom import write_study as write_mr
 
 
@@ -117,6 +120,16 @@ def test_a_study_without_a_head_ct_is_not_suitable_and_no_failure(pack, tmp_path
     outcome = reader_for(tmp_path / "out", "--model", pack).read(only_task(tmp_path / "spine", tmp_path / "out"))
     assert outcome.state == "not_suitable" and "not negative" in outcome.error
     assert not list(tmp_path.joinpath("out").rglob("findings.json"))
+
+
+def test_the_reason_of_an_unsuitable_image_file_tells_no_path(tmp_path, pack):
+    folder = tmp_path / "SECRETNAME"
+    folder.mkdir()
+    write_nifti(folder / "image.nii.gz", np.zeros((4, 8, 8), np.float32), np.diag([1.0, 1.0, 5.0, 1.0]))
+    reader, task = reader_for(tmp_path / "out", "--model", pack), only_task(folder, tmp_path / "out")
+    for series in ((), ("image",)):
+        outcome = reader.read(dataclasses.replace(task, series=series))
+        assert outcome.state == "not_suitable" and "SECRETNAME" not in outcome.error
 
 
 def test_a_damaged_exam_fails_with_its_reason_and_without_its_path(pack, tmp_path):

@@ -44,6 +44,7 @@ class Run:
 
     Args:
         seconds: of the whole command, start of the workers included.
+        cpu_s: of all its processes together, Ray's own too (Linux); steadier on a busy machine.
         per_hour: exams in an hour between the first and the last result.
         start_s: until the first result.
         same_table: whether its table is that of the plain run.
@@ -51,6 +52,7 @@ class Run:
 
     name: str
     seconds: float
+    cpu_s: float
     per_hour: float
     start_s: float
     same_table: bool
@@ -101,18 +103,45 @@ def table_of(out: Path) -> list[tuple[Any, ...]]:
     return [tuple(round(value, 5) if isinstance(value, float) else value for value in row) for row in rows]
 
 
+def cpu_of_descendants() -> dict[tuple[int, str], float]:
+    """(process ID, start time) -> CPU seconds so far of every process below this one; {} where there is no /proc."""
+    parents: dict[int, int] = {}
+    found: dict[int, tuple[str, float]] = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text().rpartition(")")[2].split()  # proc(5): 4 parent, 14 and 15 CPU ticks, 22 start
+        except OSError:
+            continue  # it has just ended
+        pid = int(path.parent.name)
+        parents[pid] = int(fields[1])
+        found[pid] = (fields[19], (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"))
+
+    def is_below(pid: int) -> bool:
+        while pid in parents:
+            pid = parents[pid]
+            if pid == os.getpid():
+                return True
+        return False
+
+    return {(pid, start): seconds for pid, (start, seconds) in found.items() if is_below(pid)}
+
+
 class Watch:
-    """Notes when results appear in the table of a batch, from a thread of its own."""
+    """Notes when results appear in the table of a batch, and the CPU time it takes, from a thread of its own."""
 
     def __init__(self, out: Path) -> None:
         self._out, self._stop = out, threading.Event()
         self.times: list[float] = []
+        self._cpu: dict[tuple[int, str], float] = {}
+        self._before = cpu_of_descendants()
+        self._own = time.process_time()
         self._start = time.perf_counter()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
 
     def _watch(self) -> None:
-        while not self._stop.wait(0.05):
+        while not self._stop.wait(0.2):
+            self._cpu |= cpu_of_descendants()
             self._look()
 
     def _look(self) -> None:
@@ -124,11 +153,13 @@ class Watch:
             return  # not there yet
         self.times += [time.perf_counter() - self._start] * (count - len(self.times))
 
-    def stop(self) -> None:
-        """Look a last time."""
+    def stop(self) -> float:
+        """Look a last time; the CPU seconds of all processes."""
         self._stop.set()
         self._thread.join()
         self._look()
+        children = sum(seconds - self._before.get(key, 0.0) for key, seconds in self._cpu.items())
+        return children + time.process_time() - self._own
 
 
 def read(name: str, archive: Path, out: Path, options: Sequence[str], wanted: list[Any] | None) -> Run:
@@ -137,13 +168,13 @@ def read(name: str, archive: Path, out: Path, options: Sequence[str], wanted: li
     start = time.perf_counter()
     code = cli.main(["batch", str(archive), "-o", str(out), *options])
     seconds = time.perf_counter() - start
-    watch.stop()
+    cpu_s = watch.stop()
     if code not in (0, 1):
         raise SystemExit(f"{name} ended with code {code}.")
     first, last = watch.times[0], watch.times[-1]
     per_hour = 3600 * (len(watch.times) - 1) / max(last - first, 1e-9)
     same = wanted is None or table_of(out) == wanted
-    return Run(name, round(seconds, 1), round(per_hour, 1), round(first, 1), same)
+    return Run(name, round(seconds, 1), round(cpu_s, 1), round(per_hour, 1), round(first, 1), same)
 
 
 def losing(pool: type[Any], kill: Callable[[Any, int], int], exam: int) -> type[Any]:
@@ -207,10 +238,12 @@ def print_report(report: dict[str, Any]) -> None:
     print(f"{about['processor']}, {about['cores']} cores, torch {about['torch']}, load {about['load_before']}")
     print(f"{report['exams']} exams, {index['files']} files; options: {' '.join(report['options']) or 'none'}")
     print(f"index: {index['first_files_per_s']} files/s, {index['again_files_per_s']} files/s when nothing changed\n")
-    print(f"{'':<30}{'seconds':>9}{'exams/h':>9}{'start s':>9}  same table")
+    print(f"{'':<30}{'seconds':>9}{'CPU s':>8}{'exams/h':>9}{'start s':>9}  same table")
     for run in report["runs"]:
         told = "yes" if run["same_table"] else "NO"
-        print(f"{run['name']:<30}{run['seconds']:>9.1f}{run['per_hour']:>9.0f}{run['start_s']:>9.1f}  {told}")
+        print(
+            f"{run['name']:<30}{run['seconds']:>9.1f}{run['cpu_s']:>8.1f}{run['per_hour']:>9.0f}{run['start_s']:>9.1f}  {told}"
+        )
 
 
 def main() -> None:

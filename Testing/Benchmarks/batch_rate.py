@@ -240,10 +240,8 @@ def print_report(report: dict[str, Any]) -> None:
     print(f"index: {index['first_files_per_s']} files/s, {index['again_files_per_s']} files/s when nothing changed\n")
     print(f"{'':<30}{'seconds':>9}{'CPU s':>8}{'exams/h':>9}{'start s':>9}  same table")
     for run in report["runs"]:
-        told = "yes" if run["same_table"] else "NO"
-        print(
-            f"{run['name']:<30}{run['seconds']:>9.1f}{run['cpu_s']:>8.1f}{run['per_hour']:>9.0f}{run['start_s']:>9.1f}  {told}"
-        )
+        figures = f"{run['seconds']:>9.1f}{run['cpu_s']:>8.1f}{run['per_hour']:>9.0f}{run['start_s']:>9.1f}"
+        print(f"{run['name']:<30}{figures}  {'yes' if run['same_table'] else 'NO'}")
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ from .findings_rows import finding_rows, summary
 from .findings_section import FindingsSection, OtherSeries
 from .installation import Installation
 from .measure_section import MeasureSection
+from .midline_section import MidlineSection
 from .report_section import ReportSection
 from .review import Review
 from .review_node import restore, review_nodes, study_siblings
@@ -52,12 +53,14 @@ class PanelWidget:
         self.view = ViewSection(ui)
         self.edit = EditSection(ui)
         self.measure = MeasureSection(ui)
+        self.midline = MidlineSection(ui)
         self.sign = SignSection(ui, self.store, self._on_saved, self.open_next_case)
         self.cases = CasesSection(ui, self.store, self.open_case)
         self.report = ReportSection(ui, self.store, send)
         self.shortcuts = Shortcuts(root, self._actions())
         ui.shortcutsLabel.toolTip = shortcuts_text()
-        self._sections = (self.findings, self.view, self.edit, self.measure, self.sign, self.cases, self.report)
+        measuring = (self.measure, self.midline)
+        self._sections = (self.findings, self.view, self.edit, *measuring, self.sign, self.cases, self.report)
         self._opening_case = ""
         self._volume_seen = None
         self._watched: list[tuple] = []
@@ -67,7 +70,7 @@ class PanelWidget:
         """The panel goes away: end the worker, let go of every node."""
         self._watch(None)
         self.show_review(None)
-        for section in (self.run, self.study, self.measure, self.sign, self.report):
+        for section in (self.run, self.study, self.measure, self.midline, self.sign, self.report):
             section.close()
 
     def enter(self) -> None:
@@ -82,6 +85,7 @@ class PanelWidget:
         self.shortcuts.set_active(False)
         self.view.leave()
         self.edit.stop()
+        self.midline.stop_placing()
         if self.review is not None:
             self.review.set_watched(False)
 

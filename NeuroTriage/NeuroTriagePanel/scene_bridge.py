@@ -33,6 +33,7 @@ class ExamNodes:
         heatmaps: the answer's, then one per system whose opinion went into it.
         table: findings and measurements; None until it is made.
         lines: A, B and C of each ABC/2.
+        midline: the reader's points of midline shift, and its two lines (midline_nodes.py).
         regions: boxes of a detector.
         folder_item: subject hierarchy item of the results.
         working: the reader's version of the mask; None until it is made.
@@ -44,6 +45,7 @@ class ExamNodes:
     heatmaps: tuple[slicer.vtkMRMLScalarVolumeNode, ...] = ()
     table: slicer.vtkMRMLTableNode | None = None
     lines: tuple[slicer.vtkMRMLMarkupsLineNode, ...] = ()
+    midline: tuple[slicer.vtkMRMLMarkupsNode, ...] = ()
     regions: tuple[slicer.vtkMRMLModelNode, ...] = ()
     folder_item: int = 0
     working: slicer.vtkMRMLSegmentationNode | None = None
@@ -53,6 +55,13 @@ class ExamNodes:
         """Take the reader's version in, also in the subject hierarchy."""
         self.working = node
         put_into_folder(node, self.folder_item)
+        self.added.tell()
+
+    def use_midline(self, nodes: tuple[slicer.vtkMRMLMarkupsNode, ...]) -> None:
+        """Take these as the nodes of midline shift, also in the subject hierarchy; () when the reader removed them."""
+        self.midline = nodes
+        for node in nodes:
+            put_into_folder(node, self.folder_item)
         self.added.tell()
 
     def add_lines(self, nodes: list[slicer.vtkMRMLMarkupsLineNode]) -> None:
@@ -145,8 +154,8 @@ def right_handed(result: ExamResult) -> ExamResult:
     last = len(origins) - 1
 
     def turned(item):
-        """A finding or ABC/2 with its key slice counted from the other end."""
-        return item if item.key_slice is None else replace(item, key_slice=last - item.key_slice)
+        """What has a key slice, with that slice counted from the other end; None stays None."""
+        return item if item is None or item.key_slice is None else replace(item, key_slice=last - item.key_slice)
 
     volume = replace(
         result.volume,
@@ -162,6 +171,7 @@ def right_handed(result: ExamResult) -> ExamResult:
         findings=tuple(map(turned, result.findings)),
         opinions=tuple(map(turned, result.opinions)),
         abc2=tuple(map(turned, result.abc2)),
+        midline=turned(result.midline),
     )
 
 

@@ -196,7 +196,9 @@ class MeasureSection:
             fill_figures(ui.priorTable, PRIOR_COLUMNS, change_rows(changes))
             ui.priorTable.visible = True
             grown = [short_name(code).lower() for code, change in changes.items() if change.expanded]
-            told = _("Expanded by more than 6 mL or 33 %: {0}.").format(", ".join(grown)) if grown else _("No expansion.")
+            told = (
+                _("Expanded by more than 6 mL or 33 %: {0}.").format(", ".join(grown)) if grown else _("No expansion.")
+            )
             ui.priorLabel.text = f"{told} {midline_change(self._review, prior)}".strip()
             tone = "attention" if grown else "neutral"
         ui.priorLabel.visible = True

@@ -66,7 +66,7 @@ def part(nodes: Iterable[Markups], name: str) -> Markups | None:
 
 
 def draw_lines(nodes: Iterable[Markups], shift: MidlineShift | None) -> list[Markups]:
-    """Let both lines follow the shift (hidden without one), and write its size at the septum; the lines, made if new."""
+    """Let both lines follow the shift (hidden without one), write its size at the septum; the lines, made if new."""
     kept = tuple(nodes)
     ends = {}
     if shift is not None:

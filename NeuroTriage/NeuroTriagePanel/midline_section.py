@@ -74,9 +74,12 @@ class MidlineSection:
     def stop_placing(self) -> None:
         """The mouse goes back to what it did before."""
         if self._is_placing():
-            interaction = self._modes()[1]
-            interaction.SetPlaceModePersistence(0)
-            interaction.SetCurrentInteractionMode(interaction.ViewTransform)
+            self._end_placing()
+
+    def _end_placing(self) -> None:
+        interaction = self._modes()[1]
+        interaction.SetPlaceModePersistence(0)
+        interaction.SetCurrentInteractionMode(interaction.ViewTransform)
 
     def remove(self) -> None:
         """Take the points away."""
@@ -146,9 +149,9 @@ class MidlineSection:
         """A point was placed, dragged or taken away."""
         if self._drawing or self._review is None:
             return
-        self._review.place_midline(placed_points(node))
-        if not next_point(node):
-            qt.QTimer.singleShot(0, self.stop_placing)  # not within the mouse's own event
+        if not next_point(node) and self._is_placing():
+            qt.QTimer.singleShot(0, self._end_placing)  # not within the mouse's own event
+        self._review.place_midline(placed_points(node))  # makes lines, which Slicer then takes for what is placed
         self._show()
 
     def _points(self) -> Points | None:

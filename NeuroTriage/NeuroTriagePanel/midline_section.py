@@ -57,13 +57,13 @@ class MidlineSection:
 
     def place(self) -> None:
         """The next clicks in the slice views place the points that have no place yet, in the order of their names."""
-        node = self._points()
-        if node is None:
-            node = add_points()
-            self._review.nodes.use_midline((node,))
-        self._watch(node)
-        if not next_point(node):
+        review, node = self._review, self._points()
+        if node is None and review.state.midline is not None:  # its node was deleted in another module
+            self._follow(review)
             return
+        if node is None:
+            node = self._new_points()
+        self._watch(node)
         selection, interaction = self._modes()
         selection.SetReferenceActivePlaceNodeClassName(node.GetClassName())
         selection.SetActivePlaceNodeID(node.GetID())
@@ -100,8 +100,7 @@ class MidlineSection:
             return
         node, points = self._points(), review.state.midline
         if points is not None and node is None:
-            node = add_points()
-            review.nodes.use_midline((node,))
+            node = self._new_points()
         self._drawing = True
         if points is not None:
             put_points(node, points)
@@ -153,6 +152,11 @@ class MidlineSection:
             qt.QTimer.singleShot(0, self._end_placing)  # not within the mouse's own event
         self._review.place_midline(placed_points(node))  # makes lines, which Slicer then takes for what is placed
         self._show()
+
+    def _new_points(self) -> Points:
+        node, nodes = add_points(), self._review.nodes
+        nodes.use_midline((node, *(item for item in nodes.midline if slicer.mrmlScene.IsNodePresent(item))))
+        return node
 
     def _points(self) -> Points | None:
         return None if self._review is None else part(self._review.nodes.midline, "points")

@@ -249,3 +249,14 @@ def test_an_exam_that_nobody_could_read_can_be_measured_too():
     assert widget.ui.measureSection.visible and not widget.ui.measureTable.visible
     place(widget, 5.1)
     assert "5.1 mm to the left" in text(widget)
+
+
+def test_points_whose_node_was_deleted_elsewhere_come_back():
+    widget = reviewed()
+    points = place(widget, 4.0)
+    slicer.mrmlScene.RemoveNode(points_node(widget))
+    widget.panel.midline.place()
+    septum = np.zeros(3)
+    points_node(widget).GetNthControlPointPositionWorld(2, septum)
+    assert np.allclose(flip_lps_ras(septum), points.septum_lps_mm) and "4.0 mm to the left" in text(widget)
+    assert len(slicer.util.getNodesByClass("vtkMRMLMarkupsFiducialNode")) == 1

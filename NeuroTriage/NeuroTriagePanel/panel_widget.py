@@ -222,9 +222,9 @@ class PanelWidget:
             show_in_slice_views(volume)
             self.findings.look_at(code)
 
-    def _on_study(self, paths: list[str], subject) -> None:
+    def _on_study(self, paths: list[str], subject, roles: dict[str, str]) -> None:
         """The whole study is to be read."""
-        self.run.start_study(paths, subject)
+        self.run.start_study(paths, subject, roles)
 
     def _on_edit(self, code: str) -> None:
         self.edit.start(code)

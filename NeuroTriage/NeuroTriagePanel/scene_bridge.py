@@ -21,6 +21,7 @@ from .listeners import Listeners
 from .region_nodes import add_region_nodes
 from .subject_tree import Subject, place_in_subject_tree, put_into_folder, series_instance_uid
 from .volume_geometry import grid_of_volume
+from .volume_modality import modality_of
 
 
 @dataclass
@@ -85,7 +86,7 @@ def show_exam(
     """
     if volume_node is None:
         result = right_handed(result)
-        volume_node = result_nodes.add_ct_node(result.volume)
+        volume_node = result_nodes.add_ct_node(result.volume, contrast=result.contrast)
     nodes = ExamNodes(volume_node)
     without_pauses(show_exam_pausing(result, nodes, subject))
     return nodes
@@ -136,7 +137,7 @@ def volume_from_node(volume_node: slicer.vtkMRMLScalarVolumeNode) -> Volume:
     return Volume(
         array_kji=_plain_array(array),
         grid=grid,
-        modality=volume_node.GetAttribute(result_nodes.MODALITY_ATTRIBUTE) or "CT",
+        modality=modality_of(volume_node) or "CT",
         series_instance_uid=series_instance_uid(volume_node),
         sop_instance_uids=uids if len(uids) == grid.shape_kji[0] else (),
         source="scene",

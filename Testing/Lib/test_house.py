@@ -46,7 +46,7 @@ ALLOWED_ROOMS: dict[str, set[str]] = {
         *("training", "evaluation", "datasets", "batch", "service"),
     },
     "study_files": {"core", "io", "series_selection"},
-    "worker": {"core", "catalog", "pipeline", "outputs", "study_files"},
+    "worker": {"core", "catalog", "pipeline", "mr_pipeline", "outputs", "study_files"},
     "service": {
         *("core", "io", "series_selection", "preprocessing", "catalog", "triage_options", "pipeline", "outputs"),
     },

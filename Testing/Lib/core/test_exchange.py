@@ -78,9 +78,7 @@ def result(volume) -> ExamResult:
         timings_s={"headers": 0.1},
         opinions=(Finding("any", "ye2019", "found", 0.8, 0.5),),
         familiarity=Familiarity(4.2, 3.0, ("the noise is high",), accepted=True),
-        midline=MidlineShift(
-            MidlinePoints(*ends, (1.5, 2.0, 3.0)), 6.5, "left", (8.0, 2.0, 3.0), 1, "Mind it."
-        ),
+        midline=MidlineShift(MidlinePoints(*ends, (1.5, 2.0, 3.0)), 6.5, "left", (8.0, 2.0, 3.0), 1, "Mind it."),
     )
 
 

@@ -32,7 +32,7 @@ def add_points() -> Points:
     display = node.GetDisplayNode()
     display.SetPointLabelsVisibility(True)
     display.SetTextScale(2.5)
-    display.SetGlyphScale(2.0)
+    display.SetGlyphScale(1.5)
     node.SetUndoEnabled(True)
     return node
 

@@ -170,8 +170,8 @@ class PanelWidget:
             self.run.tell(_("Wait for the run, or cancel it, before another case is opened."), "problem")
             return
         self._opening_case = entry.key
-        if entry.location:
-            self.study.inspect([str(entry.location)], load_at_once=True)
+        if entry.path is not None:
+            self.study.inspect([str(entry.path)], load_at_once=True)
         else:
             self.study.inspect_database(entry.key, load_at_once=True)
 

@@ -267,8 +267,10 @@ def test_an_mr_study_of_the_dicom_database_is_a_case(tmp_path):
         run = widget.panel.run
         run.worker.stop()
         run.worker.command, run._pack = WorkerCommand.default(), str(pack())
+        widget.ui.storePath.currentPath = str(tmp_path / "reviews")
         widget.ui.caseDatabaseButton.click()
-        assert widget.ui.caseTable.rowCount == 1 and "MR" in table_texts(widget.ui.caseTable)[0][0]
+        assert widget.ui.caseTable.rowCount == 1, widget.ui.caseCountLabel.text
+        assert "MR" in table_texts(widget.ui.caseTable)[0][0]
         widget.ui.caseTable.cellDoubleClicked.emit(0, 0)
         wait_until(lambda: widget.panel.review is not None, RUN_S)
         settle(widget)

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from NeuroTriageLib.core.errors import ConfigError
+from NeuroTriageLib.core.resources import sample_data_folder
 from NeuroTriageLib.io.inputs import open_input, read_volume
 from NeuroTriageLib.study_files import inspect_studies, source_of_volume
 from Testing.Lib.io.dicom_builder import CtStack, axial, slices, write
@@ -41,9 +42,8 @@ def test_the_series_of_an_mri_say_what_they_are_read_as_and_the_user_may_overrul
     assert read_as[uids["T1"]] == ["FLAIR"] and read_as[uids["FLAIR"]] == [] and read_as[uids["ADC"]] == ["ADC"]
 
 
-def test_a_head_ct_has_no_roles_to_give(tmp_path):
-    write(tmp_path, slices(axial()))
-    (study,) = inspect_studies([tmp_path], {"FLAIR": "1.2.3"})
+def test_a_head_ct_has_no_roles_to_give():
+    (study,) = inspect_studies([sample_data_folder() / "HeadCtSample" / "dicom"], {"FLAIR": "1.2.3"})
     assert study["reads"] == "CT" and not study["roles"] and study["series"][0]["read_as"] == []
 
 

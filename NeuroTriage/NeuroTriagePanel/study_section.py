@@ -24,7 +24,8 @@ from .theme import color, tone_style
 from .volume_modality import can_be_stated, contrast_of, modality_of, state_modality
 
 COLUMNS = ("Series", "Role", "Images", "Kernel")
-_ROLE_COLUMN = 1
+_ROLE_COLUMN, _KERNEL_COLUMN = 1, 3
+_ROLE_LETTERS = 8
 _ROLE_CHOSEN, _ROLE_OTHER = "is read", "–"
 _STATEMENTS = (
     (_("not stated"), "", ""),
@@ -239,6 +240,7 @@ class StudySection:
                     table.item(number, column).setBackground(qt.QBrush(color(table, "present")))
             if study["roles"]:
                 table.setCellWidget(number, _ROLE_COLUMN, self._role_selector(series))
+        table.setColumnHidden(_KERNEL_COLUMN, bool(study.get("roles")))  # kernels are CT's
         table.visible = bool(rows)
         self._update_load_button()
 
@@ -250,6 +252,8 @@ class StudySection:
         selector = qt.QComboBox()
         selector.addItems([_("by the rules") if own else read_as, *roles])
         selector.currentIndex = 1 + roles.index(own[0]) if own else 0
+        selector.setSizeAdjustPolicy(qt.QComboBox.AdjustToMinimumContentsLengthWithIcon)
+        selector.minimumContentsLength = _ROLE_LETTERS  # the names of the series need the room
         selector.toolTip = _("What this series is read as; choose another role to overrule it")
         selector.connect("activated(int)", lambda index: self.give_role(uid, roles[index - 1] if index else ""))
         return selector

@@ -78,7 +78,7 @@ def share_split(patients: Collection[str], train: float, validation: float, seed
     validating = max(1, round(validation * len(order)))
     training = min(max(1, round(train * len(order))), len(order) - validating - 1)
     named = zip(order, ["train"] * training + ["validation"] * validating + ["test"] * len(order), strict=False)
-    parts: dict[str, Part] = {patient: part for patient, part in named}  # type: ignore[misc]
+    parts: dict[str, Part] = dict(named)  # type: ignore[misc]
     return ListedSplit(parts, {"train": train, "validation": validation, "seed": seed})
 
 

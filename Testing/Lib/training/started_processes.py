@@ -1,0 +1,62 @@
+"""Processes that tests start, share a training with, and kill; torch is imported once, by the process they fork from."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload(
+    [f"NeuroTriageLib.training.{name}_training" for name in ("kuo2019", "chang2018", "ye2019", "nael2021")]
+)
+
+
+def start(target: Callable[..., None], *arguments: Any) -> BaseProcess:
+    """A process that runs target(*arguments)."""
+    process = CONTEXT.Process(target=target, args=arguments)
+    process.start()
+    return process
+
+
+def finish(process: BaseProcess, seconds: float = 300.0) -> None:
+    """Wait for a process that must end well."""
+    process.join(seconds)
+    assert process.exitcode == 0, f"the process ended with {process.exitcode}"
+
+
+def kill_after(process: BaseProcess, seconds: float) -> bool:
+    """kill -9 after some seconds; False when it had ended well before."""
+    process.join(seconds)
+    if process.exitcode is None:
+        os.kill(process.pid, signal.SIGKILL)
+        process.join()
+    assert process.exitcode in (0, -signal.SIGKILL), f"the process ended with {process.exitcode}"
+    return process.exitcode != 0
+
+
+def run_together(target: Callable[..., None], count: int, *arguments: Any) -> None:
+    """Run target(*arguments) in so many processes with the environment that torchrun gives them."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    running = [start(_as_rank, target, rank, count, port, arguments) for rank in range(count)]
+    deadline = time.monotonic() + 300
+    try:
+        for process in running:
+            finish(process, deadline - time.monotonic())
+    finally:
+        for process in running:
+            if process.exitcode is None:
+                process.kill()
+
+
+def _as_rank(target: Callable[..., None], rank: int, count: int, port: int, arguments: tuple[Any, ...]) -> None:
+    os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(count)}
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1"}
+    target(*arguments)

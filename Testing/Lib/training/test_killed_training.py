@@ -1,0 +1,113 @@
+"""A training that is killed again and again ends in the very pack of one that was left alone; a seed fixes the pack."""
+
+from __future__ import annotations
+
+import random
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from NeuroTriageLib.training import kuo2019_training, nael2021_training, training_run, ye2019_training
+from NeuroTriageLib.training.checkpoint import CHECKPOINT_FILE, load_checkpoint
+from NeuroTriageLib.training.training_run import TrainOptions
+from Testing.Lib.training import mr_bank, synthetic_bank, ye2019_bank
+from Testing.Lib.training.started_processes import finish, kill_after, start
+
+EXAMS = 8
+SYSTEMS = {
+    "kuo2019": (kuo2019_training, (synthetic_bank.TINY, synthetic_bank.TINY_TRAINING)),
+    "ye2019": (ye2019_training, (ye2019_bank.TINY, ye2019_bank.TINY_TRAINING)),
+    "nael2021": (nael2021_training, (mr_bank.TINY, mr_bank.TINY_TRAINING)),
+}
+
+
+def train(system: str, bank: Path, out: Path, seed: int | None = None, start: Path | None = None) -> None:
+    """What the processes do that are killed: a tiny training that saves after every step."""
+    torch.set_num_threads(1)
+    training_run.draw_curves = lambda *rows: False  # a picture after every step would take most of the time
+    module, variant = SYSTEMS[system]
+    module.VARIANTS["compact"] = variant
+    options = TrainOptions(
+        bank, out, exams=EXAMS, validation_exams=EXAMS, device="cpu", bank=bank, checkpoint_minutes=0.0, seed=seed,
+        start=start,
+    )  # fmt: skip
+    getattr(module, f"train_{system}")(options, lambda line: None)
+
+
+def pack_files(out: Path) -> dict[str, bytes]:
+    """Every file of the pack that a run ended in."""
+    (manifest,) = out.glob("*/pack.json")
+    return {path.name: path.read_bytes() for path in manifest.parent.iterdir()}
+
+
+def killed_run(kills: int, out: Path, seconds: float, *arguments) -> set[int]:
+    """Kill a run so often, at random times up to so many seconds, then let it end; the steps that it went on from."""
+    chance, done, steps = random.Random(kills), 0, set()
+    while done < kills:
+        done += kill_after(start(train, *arguments), chance.uniform(0.3, 1.0) * seconds)
+        if (out / CHECKPOINT_FILE).exists():
+            steps.add(load_checkpoint(out / CHECKPOINT_FILE)["trainer"]["step"])
+        if list(out.glob("*/pack.json")):  # the run had ended: the next kill meets a new one
+            (out / CHECKPOINT_FILE).unlink()
+            list(out.glob("*/pack.json"))[0].unlink()
+    finish(start(train, *arguments))
+    return steps
+
+
+@pytest.fixture(scope="module")
+def banks(tmp_path_factory):
+    made = tmp_path_factory.mktemp("banks")
+    synthetic_bank.write_bank(made / "ct", EXAMS)
+    mr_bank.write_bank(made / "mr", EXAMS)
+    return {"kuo2019": made / "ct", "ye2019": made / "ct", "nael2021": made / "mr"}
+
+
+@pytest.fixture(scope="module")
+def whole(banks, tmp_path_factory):
+    """(system) -> folder of a run that nobody disturbed, and how many seconds it took."""
+    runs: dict[str, tuple[Path, float]] = {}
+
+    def run(system: str) -> tuple[Path, float]:
+        if system not in runs:
+            out, began = tmp_path_factory.mktemp(system), time.monotonic()
+            finish(start(train, system, banks[system], out))
+            runs[system] = out, time.monotonic() - began
+        return runs[system]
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("system", "kills"),
+    [
+        ("kuo2019", 3),
+        *(pytest.param(system, 20, marks=pytest.mark.slow) for system in SYSTEMS),
+    ],
+)
+def test_a_killed_training_ends_in_the_pack_of_an_undisturbed_one(system, kills, banks, whole, tmp_path):
+    undisturbed, seconds = whole(system)
+    steps = killed_run(kills, tmp_path, seconds / 2, system, banks[system], tmp_path)
+    assert len(steps) > 1  # it was killed in the middle of the training
+    assert pack_files(tmp_path) == pack_files(undisturbed)
+
+
+@pytest.mark.slow
+def test_a_killed_fine_tuning_ends_in_the_pack_of_an_undisturbed_one(banks, whole, tmp_path):
+    (start_pack,) = (path.parent for path in whole("kuo2019")[0].glob("*/pack.json"))
+    first, second = tmp_path / "first", tmp_path / "second"
+    began = time.monotonic()
+    finish(start(train, "kuo2019", banks["kuo2019"], first, 2, start_pack))
+    seconds = time.monotonic() - began
+    killed_run(20, second, seconds / 2, "kuo2019", banks["kuo2019"], second, 2, start_pack)
+    assert pack_files(second) == pack_files(first)
+    assert pack_files(first)["weights.safetensors"] != pack_files(start_pack.parent)["weights.safetensors"]
+
+
+def test_a_seed_fixes_the_pack_and_another_seed_gives_another(banks, whole, tmp_path):
+    for folder, seed in (("same", synthetic_bank.TINY_TRAINING.seed), ("other", 5)):
+        finish(start(train, "kuo2019", banks["kuo2019"], tmp_path / folder, seed))
+    undisturbed = pack_files(whole("kuo2019")[0])
+    assert pack_files(tmp_path / "same") == undisturbed
+    assert pack_files(tmp_path / "other")["weights.safetensors"] != undisturbed["weights.safetensors"]

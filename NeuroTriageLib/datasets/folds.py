@@ -77,8 +77,9 @@ def share_split(patients: Collection[str], train: float, validation: float, seed
     _need(len(order), 3)
     validating = max(1, round(validation * len(order)))
     training = min(max(1, round(train * len(order))), len(order) - validating - 1)
-    named = zip(order, ["train"] * training + ["validation"] * validating + ["test"] * len(order), strict=False)
-    parts: dict[str, Part] = dict(named)  # type: ignore[misc]
+    parts: dict[str, Part] = dict.fromkeys(order[:training], "train")
+    parts |= dict.fromkeys(order[training : training + validating], "validation")
+    parts |= dict.fromkeys(order[training + validating :], "test")
     return ListedSplit(parts, {"train": train, "validation": validation, "seed": seed})
 
 

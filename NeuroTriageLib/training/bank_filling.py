@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import ConfigError, InputError, SeriesSelectionError
+from ..core.whole_files import drop_torn_line
 from ..datasets.case_source import CaseSource
 from ..datasets.labelled_case import Labelled, LabelledCt
 from ..datasets.split import Part, PatientSplit
@@ -207,17 +208,14 @@ def _digest(name: str) -> str:
 def _read_record(bank: Path) -> dict[str, str]:
     """Name of an exam in the bank -> hash of its images.
 
-    A last line that was cut off by a kill does not count, and is taken away: the next one would else be joined to it.
+    A last line that was cut off by a kill does not count, and is taken away.
     """
     path = bank / RECORD_FILE
     if not path.exists():
         return {}
-    written = path.read_bytes()
-    whole = written[: written.rfind(b"\n") + 1]
-    if whole != written:
-        os.truncate(path, len(whole))
+    drop_torn_line(path)
     known = {}
-    for line in whole.decode("utf-8", errors="replace").splitlines():
+    for line in path.read_text(encoding="utf-8").splitlines():
         try:
             entry = json.loads(line)
         except ValueError:

@@ -135,6 +135,14 @@ def is_one_of_several() -> bool:
     return int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 
+def is_first_process() -> bool:
+    """True in the process that writes files: the first one that torchrun started, or the only one."""
+    return int(os.environ.get("RANK", "0")) == 0 or not is_one_of_several()
+
+
+_joined = 0  # how often: the messages of one training are not those of the next
+
+
 @contextmanager
 def joined(device: str) -> Iterator[Processes]:
     """The processes that torchrun started, or this one alone; on CUDA each has a device of its own.
@@ -156,8 +164,13 @@ def joined(device: str) -> Iterator[Processes]:
                 next_step="Start as many processes on a machine as it has devices, or use --device cpu.",
             )
         torch.cuda.set_device(local)
-    store, rank, count = next(dist.rendezvous("env://", timeout=TIMEOUT))
+    global _joined
+    _joined += 1
+    everywhere, rank, count = next(dist.rendezvous("env://", timeout=TIMEOUT))
+    store = dist.PrefixStore(f"training {_joined}", everywhere)
+    processes = Processes(rank, count, store)
+    processes.wait_for_first("joined")  # which may still be busy with what comes before
     backend = "cpu:gloo,cuda:nccl" if device == "cuda" else "gloo"
     dist.init_process_group(backend, store=store, rank=rank, world_size=count, timeout=TIMEOUT)
-    yield Processes(rank, count, store)
+    yield processes
     dist.destroy_process_group()

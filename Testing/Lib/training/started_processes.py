@@ -1,4 +1,4 @@
-"""Processes that tests start, share a training with, and kill; torch is imported once, by the process they fork from."""
+"""Processes that tests start, share a training among, and kill; torch is imported once, by their fork server."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import Callable
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import Any
 
 CONTEXT = multiprocessing.get_context("forkserver")
@@ -30,14 +31,23 @@ def finish(process: BaseProcess, seconds: float = 300.0) -> None:
     assert process.exitcode == 0, f"the process ended with {process.exitcode}"
 
 
-def kill_after(process: BaseProcess, seconds: float) -> bool:
-    """kill -9 after some seconds; False when it had ended well before."""
+def kill_after_writes(process: BaseProcess, path: Path, writes: int, seconds: float) -> bool:
+    """kill -9 so many seconds after a file was written so often; False when it had ended well before."""
+    latest, seen = _written(path), 0
+    while seen < writes and process.is_alive():
+        time.sleep(0.001)
+        if _written(path) != latest:
+            latest, seen = _written(path), seen + 1
     process.join(seconds)
     if process.exitcode is None:
         os.kill(process.pid, signal.SIGKILL)
         process.join()
     assert process.exitcode in (0, -signal.SIGKILL), f"the process ended with {process.exitcode}"
     return process.exitcode != 0
+
+
+def _written(path: Path) -> int:
+    return path.stat().st_mtime_ns if path.exists() else 0
 
 
 def run_together(target: Callable[..., None], count: int, *arguments: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-import time
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,7 @@ from NeuroTriageLib.training import kuo2019_training, nael2021_training, trainin
 from NeuroTriageLib.training.checkpoint import CHECKPOINT_FILE, load_checkpoint
 from NeuroTriageLib.training.training_run import TrainOptions
 from Testing.Lib.training import mr_bank, synthetic_bank, ye2019_bank
-from Testing.Lib.training.started_processes import finish, kill_after, start
+from Testing.Lib.training.started_processes import finish, kill_after_writes, start
 
 EXAMS = 8
 SYSTEMS = {
@@ -42,16 +42,17 @@ def pack_files(out: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in manifest.parent.iterdir()}
 
 
-def killed_run(kills: int, out: Path, seconds: float, *arguments) -> set[int]:
-    """Kill a run so often, at random times up to so many seconds, then let it end; the steps that it went on from."""
-    chance, done, steps = random.Random(kills), 0, set()
+def killed_run(kills: int, out: Path, *arguments) -> set[int]:
+    """Kill a run so often, at random moments of its steps, then let it end; the steps that it went on from."""
+    chance, checkpoint = random.Random(kills), out / CHECKPOINT_FILE
+    done, steps = 0, set()
     while done < kills:
-        done += kill_after(start(train, *arguments), chance.uniform(0.3, 1.0) * seconds)
-        if (out / CHECKPOINT_FILE).exists():
-            steps.add(load_checkpoint(out / CHECKPOINT_FILE)["trainer"]["step"])
+        writes = chance.randrange(0, 2) if kills > 3 else chance.randrange(1, 4)
+        done += kill_after_writes(start(train, *arguments), checkpoint, writes, chance.uniform(0.0, 0.2))
+        if checkpoint.exists():
+            steps.add(load_checkpoint(checkpoint)["trainer"]["step"])
         if list(out.glob("*/pack.json")):  # the run had ended: the next kill meets a new one
-            (out / CHECKPOINT_FILE).unlink()
-            list(out.glob("*/pack.json"))[0].unlink()
+            shutil.rmtree(out)
     finish(start(train, *arguments))
     return steps
 
@@ -66,14 +67,13 @@ def banks(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def whole(banks, tmp_path_factory):
-    """(system) -> folder of a run that nobody disturbed, and how many seconds it took."""
-    runs: dict[str, tuple[Path, float]] = {}
+    """(system) -> folder of a run that nobody disturbed."""
+    runs: dict[str, Path] = {}
 
-    def run(system: str) -> tuple[Path, float]:
+    def run(system: str) -> Path:
         if system not in runs:
-            out, began = tmp_path_factory.mktemp(system), time.monotonic()
-            finish(start(train, system, banks[system], out))
-            runs[system] = out, time.monotonic() - began
+            runs[system] = tmp_path_factory.mktemp(system)
+            finish(start(train, system, banks[system], runs[system]))
         return runs[system]
 
     return run
@@ -87,20 +87,18 @@ def whole(banks, tmp_path_factory):
     ],
 )
 def test_a_killed_training_ends_in_the_pack_of_an_undisturbed_one(system, kills, banks, whole, tmp_path):
-    undisturbed, seconds = whole(system)
-    steps = killed_run(kills, tmp_path, seconds / 2, system, banks[system], tmp_path)
+    undisturbed, out = whole(system), tmp_path / "run"
+    steps = killed_run(kills, out, system, banks[system], out)
     assert len(steps) > 1  # it was killed in the middle of the training
-    assert pack_files(tmp_path) == pack_files(undisturbed)
+    assert pack_files(out) == pack_files(undisturbed)
 
 
 @pytest.mark.slow
 def test_a_killed_fine_tuning_ends_in_the_pack_of_an_undisturbed_one(banks, whole, tmp_path):
-    (start_pack,) = (path.parent for path in whole("kuo2019")[0].glob("*/pack.json"))
+    (start_pack,) = (path.parent for path in whole("kuo2019").glob("*/pack.json"))
     first, second = tmp_path / "first", tmp_path / "second"
-    began = time.monotonic()
     finish(start(train, "kuo2019", banks["kuo2019"], first, 2, start_pack))
-    seconds = time.monotonic() - began
-    killed_run(20, second, seconds / 2, "kuo2019", banks["kuo2019"], second, 2, start_pack)
+    killed_run(20, second, "kuo2019", banks["kuo2019"], second, 2, start_pack)
     assert pack_files(second) == pack_files(first)
     assert pack_files(first)["weights.safetensors"] != pack_files(start_pack.parent)["weights.safetensors"]
 
@@ -108,6 +106,6 @@ def test_a_killed_fine_tuning_ends_in_the_pack_of_an_undisturbed_one(banks, whol
 def test_a_seed_fixes_the_pack_and_another_seed_gives_another(banks, whole, tmp_path):
     for folder, seed in (("same", synthetic_bank.TINY_TRAINING.seed), ("other", 5)):
         finish(start(train, "kuo2019", banks["kuo2019"], tmp_path / folder, seed))
-    undisturbed = pack_files(whole("kuo2019")[0])
+    undisturbed = pack_files(whole("kuo2019"))
     assert pack_files(tmp_path / "same") == undisturbed
     assert pack_files(tmp_path / "other")["weights.safetensors"] != undisturbed["weights.safetensors"]

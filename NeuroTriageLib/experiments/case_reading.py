@@ -30,7 +30,7 @@ from .protocol_data import required_only
 
 
 @dataclasses.dataclass(frozen=True)
-class TestedCase:
+class HeldOutCase:
     """A case that is tested, and whether it was simulated."""
 
     case: Case
@@ -38,7 +38,7 @@ class TestedCase:
 
 
 def read_cases(
-    cases: Sequence[TestedCase], load: Callable[[], Any], records: Path, report: Callable[[str], None], *, both: bool
+    cases: Sequence[HeldOutCase], load: Callable[[], Any], records: Path, report: Callable[[str], None], *, both: bool
 ) -> tuple[tuple[ExamRecord, ...], dict[str, str]]:
     """Let the system read every case that has no record yet; the same call goes on after a kill.
 
@@ -66,14 +66,14 @@ def read_cases(
     return tuple(record for record in read_records(records) if record.exam in names), left_out
 
 
-def _record(each: TestedCase, system: Any, *, both: bool) -> ExamRecord:
+def _record(each: HeldOutCase, system: Any, *, both: bool) -> ExamRecord:
     known = each.case.read()
     if isinstance(known, LabelledMr):
         return _study(each, known, system, both=both)
     return _exam(each, known, system)
 
 
-def _exam(each: TestedCase, known: LabelledCt, system: Any) -> ExamRecord:
+def _exam(each: HeldOutCase, known: LabelledCt, system: Any) -> ExamRecord:
     try:
         answer = Answer.of_reading(system.read(known.volume))
     except SeriesSelectionError:
@@ -85,7 +85,7 @@ def _exam(each: TestedCase, known: LabelledCt, system: Any) -> ExamRecord:
     return record_exam(source, grid, truth, [answer])
 
 
-def _study(each: TestedCase, known: LabelledMr, system: Any, *, both: bool) -> ExamRecord:
+def _study(each: HeldOutCase, known: LabelledMr, system: Any, *, both: bool) -> ExamRecord:
     truth = {code: GroupTruth(shown) for code, shown in known.exam_presence().items() if code in MR_CODES}
     answers = {system.name: _answer(system.read_study(known.images), known, truth)}
     if both:

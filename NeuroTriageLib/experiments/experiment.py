@@ -26,7 +26,7 @@ from ..io.model_packs import load_model_pack
 from ..training.processes import is_first_process
 from ..training.registry import TRAINED_SYSTEMS
 from ..training.training_run import TrainOptions
-from .case_reading import TestedCase, read_cases
+from .case_reading import HeldOutCase, read_cases
 from .protocol import Protocol
 from .protocol_data import sources_of
 from .simulated_cases import NAME as SIMULATED
@@ -85,7 +85,7 @@ def run_experiment(protocol: Protocol, options: ExperimentOptions, report: Repor
     if is_first_process():
         _claim(options.out, protocol)
     sources = sources_of(protocol, modality, options.out / "anatomy")
-    cases = [TestedCase(case, source.name == SIMULATED) for source in sources for case in source.cases()]
+    cases = [HeldOutCase(case, source.name == SIMULATED) for source in sources for case in source.cases()]
     patients = {each.case.patient for each in cases}
     parts = []
     for number, name in enumerate(protocol.split.names(), start=1):
@@ -163,7 +163,7 @@ def _trained(
 
 def _tested(
     protocol: Protocol,
-    cases: Sequence[TestedCase],
+    cases: Sequence[HeldOutCase],
     split: ListedSplit,
     folder: Path,
     pack: Path,

@@ -91,13 +91,15 @@ class Processes:
         return self.total(whole)
 
     def add_gradients(self, parameters: Sequence[nn.Parameter]) -> None:
-        """Replace every gradient by its sum over the processes; a parameter without one counts as zero."""
+        """Replace every gradient by its sum over the processes; what has none in any of them keeps none."""
         if not self.several:
             return
-        flat = torch.cat([(torch.zeros_like(p) if p.grad is None else p.grad).flatten() for p in parameters])
-        dist.all_reduce(flat)
-        for parameter, gradient in zip(parameters, flat.split([p.numel() for p in parameters]), strict=True):
-            parameter.grad = gradient.view_as(parameter)
+        has = torch.tensor([float(p.grad is not None) for p in parameters], device=parameters[0].device)
+        own = [(torch.zeros_like(p) if p.grad is None else p.grad).flatten() for p in parameters]
+        summed = self.total(torch.cat([*own, has]))
+        *gradients, has = summed.split([*(p.numel() for p in parameters), len(parameters)])
+        for parameter, gradient, somewhere in zip(parameters, gradients, has.tolist(), strict=True):
+            parameter.grad = gradient.view_as(parameter) if somewhere else None
 
     def agreed(self, value: Any) -> Any:
         """The first process's value (anything that JSON holds) in all of them."""
@@ -140,9 +142,6 @@ def is_first_process() -> bool:
     return int(os.environ.get("RANK", "0")) == 0 or not is_one_of_several()
 
 
-_joined = 0  # how often: the messages of one training are not those of the next
-
-
 @contextmanager
 def joined(device: str) -> Iterator[Processes]:
     """The processes that torchrun started, or this one alone; on CUDA each has a device of its own.
@@ -164,10 +163,9 @@ def joined(device: str) -> Iterator[Processes]:
                 next_step="Start as many processes on a machine as it has devices, or use --device cpu.",
             )
         torch.cuda.set_device(local)
-    global _joined
-    _joined += 1
     everywhere, rank, count = next(dist.rendezvous("env://", timeout=TIMEOUT))
-    store = dist.PrefixStore(f"training {_joined}", everywhere)
+    number = everywhere.add(f"trainings of process {rank}", 1)  # the messages of one are not those of the next
+    store = dist.PrefixStore(f"training {number}", everywhere)
     processes = Processes(rank, count, store)
     processes.wait_for_first("joined")  # which may still be busy with what comes before
     backend = "cpu:gloo,cuda:nccl" if device == "cuda" else "gloo"

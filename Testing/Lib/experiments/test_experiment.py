@@ -29,6 +29,7 @@ from NeuroTriageLib.training import kuo2019_training
 from Testing.Lib import tiny_nael2021
 from Testing.Lib.datasets import ct_miniatures
 from Testing.Lib.training.mr_bank import SPOT
+from Testing.Lib.training.started_processes import run_together
 from Testing.Lib.training.synthetic_bank import TINY, TINY_TRAINING
 
 PATIENTS = 6
@@ -45,13 +46,31 @@ def made_case(number: int) -> Case:
     return Case(f"made/{number}", f"made:{number // 2}", lambda: LabelledCt(volume, label))
 
 
+def made_sources(protocol: Protocol, modality: str, cache: Path) -> tuple[CaseSource, ...]:
+    """In place of the protocol's own."""
+    return (CaseSource("made", "CT", ("masks",), "free", lambda: iter(map(made_case, range(2 * PATIENTS)))),)
+
+
 @pytest.fixture
 def tiny(monkeypatch):
     """A tiny recipe, and made cases in place of the protocol's data."""
     monkeypatch.setitem(kuo2019_training.VARIANTS, "compact", (TINY, TINY_TRAINING))
-    cases = [made_case(n) for n in range(2 * PATIENTS)]
-    made = CaseSource("made", "CT", ("masks",), "free", lambda: iter(cases))
-    monkeypatch.setattr(experiment, "sources_of", lambda protocol, modality, cache: (made,))
+    monkeypatch.setattr(experiment, "sources_of", made_sources)
+
+
+def run_one_of_several(out: Path) -> None:
+    """What each of several processes does."""
+    kuo2019_training.VARIANTS["compact"] = (TINY, TINY_TRAINING)
+    experiment.sources_of = made_sources
+    run_experiment(PROTOCOL, ExperimentOptions(out, "cpu", threads=1), lambda line: None)
+
+
+@pytest.mark.slow
+def test_several_processes_train_fold_after_fold_and_write_one_report(tmp_path):
+    run_together(run_one_of_several, 2, tmp_path)
+    assert len(read_records(tmp_path / "exams.jsonl")) == 2 * PATIENTS and (tmp_path / "report.html").exists()
+    packs = [load_model_pack(path.parent) for path in tmp_path.glob("*/*/pack.json")]
+    assert [pack.manifest.training["device"]["processes"] for pack in packs] == [2, 2]
 
 
 def test_an_experiment_that_was_stopped_goes_on_and_ends_in_one_report(tiny, tmp_path, monkeypatch):

@@ -5,12 +5,13 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import socket
 import time
 from collections.abc import Callable
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
+
+import torch.distributed as dist
 
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(
@@ -51,11 +52,9 @@ def _written(path: Path) -> int:
 
 
 def run_together(target: Callable[..., None], count: int, *arguments: Any) -> None:
-    """Run target(*arguments) in so many processes with the environment that torchrun gives them."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    running = [start(_as_rank, target, rank, count, port, arguments) for rank in range(count)]
+    """Run target(*arguments) in so many processes with the environment, and the store, that torchrun gives them."""
+    store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    running = [start(_as_rank, target, rank, count, store.port, arguments) for rank in range(count)]
     deadline = time.monotonic() + 300
     try:
         for process in running:
@@ -68,5 +67,6 @@ def run_together(target: Callable[..., None], count: int, *arguments: Any) -> No
 
 def _as_rank(target: Callable[..., None], rank: int, count: int, port: int, arguments: tuple[Any, ...]) -> None:
     os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(count)}
+    os.environ["TORCHELASTIC_USE_AGENT_STORE"] = "True"
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1"}
     target(*arguments)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import os
 import subprocess
@@ -14,6 +15,7 @@ from NeuroTriageLib import cli
 from NeuroTriageLib.core.errors import ConfigError
 from NeuroTriageLib.io.model_packs import load_model_pack
 from NeuroTriageLib.training import launch
+from NeuroTriageLib.training.command import add_arguments, train_options
 from NeuroTriageLib.training.exam_bank import exam_path
 from Testing.Lib.training.synthetic_bank import synthetic_exam
 
@@ -70,3 +72,10 @@ def test_two_processes_train_one_pack_within_a_budget_and_go_on(tmp_path):
     again = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=900)
     assert again.returncode == 0 and "going on from step" in again.stdout
     assert load_model_pack(out / "kuo2019-compact").manifest == pack.manifest
+
+
+def test_the_seed_of_the_command_is_that_of_the_run(tmp_path):
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    asked = parser.parse_args(["kuo2019", "--simulate", str(tmp_path), "-o", str(tmp_path), "--seed", "7"])
+    assert train_options(asked).seed == 7

@@ -81,15 +81,14 @@ def run_experiment(protocol: Protocol, options: ExperimentOptions, report: Repor
         ConfigError: the folder holds another experiment, or the protocol asks for what cannot be.
         InputError: data that are not there. OutputError.
     """
-    modality = _modality(protocol.system)
-    if is_first_process():
-        _claim(options.out, protocol)
-    sources = sources_of(protocol, modality, options.out / "anatomy")
+    sources = sources_of(protocol, _modality(protocol.system), options.out / "anatomy")
     cases = [HeldOutCase(case, source.name == SIMULATED) for source in sources for case in source.cases()]
     patients = {each.case.patient for each in cases}
+    splits = {name: protocol.split.split(n, patients) for n, name in enumerate(protocol.split.names(), start=1)}
+    if is_first_process():
+        _claim(options.out, protocol)  # last of all checks: a folder without a run is free for a corrected protocol
     parts = []
-    for number, name in enumerate(protocol.split.names(), start=1):
-        split = protocol.split.split(number, patients)
+    for name, split in splits.items():
         report(f"{name}: {_sizes(split)}")
         folder = options.out / name
         pack = _trained(protocol, sources, split, folder, options, report)
@@ -115,16 +114,20 @@ def _claim(out: Path, protocol: Protocol) -> None:
     """Write the protocol into the folder. Raises ConfigError when it holds another one, OutputError."""
     path, text = out / PROTOCOL_FILE, json.dumps(protocol.to_json(), indent=1) + "\n"
     try:
-        if path.exists():
-            if json.loads(path.read_text(encoding="utf-8")) != json.loads(text):
-                raise ConfigError(
-                    "The folder holds another experiment.", where=str(out), next_step="Choose another folder."
-                )
-            return
+        there = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+        if there is not None and _deeds(there) != _deeds(json.loads(text)):
+            raise ConfigError(
+                "The folder holds another experiment.", where=str(out), next_step="Choose another folder."
+            )
         out.mkdir(parents=True, exist_ok=True)
         write_whole(path, text.encode())
     except (OSError, ValueError) as error:
         raise OutputError("The experiment's folder cannot be used.", where=str(out)) from error
+
+
+def _deeds(protocol: dict[str, Any]) -> dict[str, Any]:
+    """A protocol without its words, which may change."""
+    return {name: value for name, value in protocol.items() if name not in ("title", "notes")}
 
 
 def _trained(

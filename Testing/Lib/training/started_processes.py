@@ -26,7 +26,7 @@ def start(target: Callable[..., None], *arguments: Any) -> BaseProcess:
     return process
 
 
-def finish(process: BaseProcess, seconds: float = 300.0) -> None:
+def finish(process: BaseProcess, seconds: float = 900.0) -> None:
     """Wait for a process that must end well."""
     process.join(seconds)
     assert process.exitcode == 0, f"the process ended with {process.exitcode}"
@@ -55,7 +55,7 @@ def run_together(target: Callable[..., None], count: int, *arguments: Any) -> No
     """Run target(*arguments) in so many processes with the environment, and the store, that torchrun gives them."""
     store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
     running = [start(_as_rank, target, rank, count, store.port, arguments) for rank in range(count)]
-    deadline = time.monotonic() + 300
+    deadline = time.monotonic() + 900
     try:
         for process in running:
             finish(process, deadline - time.monotonic())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import signal
 import time
 from collections.abc import Callable
 from multiprocessing.process import BaseProcess
@@ -13,10 +12,12 @@ from typing import Any
 
 import torch.distributed as dist
 
-CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(
-    [f"NeuroTriageLib.training.{name}_training" for name in ("kuo2019", "chang2018", "ye2019", "nael2021")]
-)
+CAN_FORK = "forkserver" in multiprocessing.get_all_start_methods()  # not on Windows
+CONTEXT: Any = multiprocessing.get_context("forkserver" if CAN_FORK else "spawn")
+if CAN_FORK:
+    CONTEXT.set_forkserver_preload(
+        [f"NeuroTriageLib.training.{name}_training" for name in ("kuo2019", "chang2018", "ye2019", "nael2021")]
+    )
 
 
 def start(target: Callable[..., None], *arguments: Any) -> BaseProcess:
@@ -40,11 +41,11 @@ def kill_after_writes(process: BaseProcess, path: Path, writes: int, seconds: fl
         if _written(path) != latest:
             latest, seen = _written(path), seen + 1
     process.join(seconds)
-    if process.exitcode is None:
-        os.kill(process.pid, signal.SIGKILL)
-        process.join()
-    assert process.exitcode in (0, -signal.SIGKILL), f"the process ended with {process.exitcode}"
-    return process.exitcode != 0
+    killed = process.exitcode is None
+    process.kill()
+    process.join()
+    assert killed or process.exitcode == 0, f"the process ended with {process.exitcode}"
+    return killed
 
 
 def _written(path: Path) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from NeuroTriageLib.core.errors import ConfigError, InputError
-from NeuroTriageLib.core.resources import models_folder
+from NeuroTriageLib.core.resources import protocols_folder
 from NeuroTriageLib.datasets.folds import fold_split, share_split
 from NeuroTriageLib.experiments.protocol import Protocol
 from NeuroTriageLib.training.registry import TRAINED_SYSTEMS
@@ -24,7 +24,7 @@ exams = 8
 minutes = 3
 """
 PATIENTS = [f"patient {n}" for n in range(23)]
-SHIPPED = sorted((models_folder().parent / "Protocols").glob("*.toml"))
+SHIPPED = sorted(protocols_folder().glob("*.toml"))
 
 
 def written(folder: Path, text: str) -> Path:

@@ -11,7 +11,11 @@ from ..core.resources import protocols_folder
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
-    parser.add_argument("protocol", type=Path, help=f"protocol file (TOML); each paper's lies in {protocols_folder()}")
+    parser.add_argument(
+        "protocol",
+        type=Path,
+        help=f"protocol file (TOML); each paper's lies in {str(protocols_folder()).replace('%', '%%')}",
+    )
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder of the experiment; resumes")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--threads", type=int, help="CPU threads of each process")

@@ -11,15 +11,22 @@ import pytest
 import torch
 
 from NeuroTriageLib.io.model_packs import WEIGHTS_FILE, PackManifest, load_model_pack
-from NeuroTriageLib.training import kuo2019_training, nael2021_training, training_run, ye2019_training
+from NeuroTriageLib.training import (
+    chang2018_training,
+    kuo2019_training,
+    nael2021_training,
+    training_run,
+    ye2019_training,
+)
 from NeuroTriageLib.training.checkpoint import CHECKPOINT_FILE, load_checkpoint
 from NeuroTriageLib.training.training_run import TrainOptions
-from Testing.Lib.training import mr_bank, synthetic_bank, ye2019_bank
+from Testing.Lib.training import chang2018_tiny, mr_bank, synthetic_bank, ye2019_bank
 from Testing.Lib.training.started_processes import finish, kill_after_writes, start
 
 EXAMS = 8
 SYSTEMS = {
     "kuo2019": (kuo2019_training, (synthetic_bank.TINY, synthetic_bank.TINY_TRAINING)),
+    "chang2018": (chang2018_training, (chang2018_tiny.TINY, chang2018_tiny.TINY_TRAINING)),
     "ye2019": (ye2019_training, (ye2019_bank.TINY, ye2019_bank.TINY_TRAINING)),
     "nael2021": (nael2021_training, (mr_bank.TINY, mr_bank.TINY_TRAINING)),
 }
@@ -66,7 +73,7 @@ def banks(tmp_path_factory):
     made = tmp_path_factory.mktemp("banks")
     synthetic_bank.write_bank(made / "ct", EXAMS)
     mr_bank.write_bank(made / "mr", EXAMS)
-    return {"kuo2019": made / "ct", "ye2019": made / "ct", "nael2021": made / "mr"}
+    return {"kuo2019": made / "ct", "chang2018": made / "ct", "ye2019": made / "ct", "nael2021": made / "mr"}
 
 
 @pytest.fixture(scope="module")

@@ -243,7 +243,9 @@ def _in_processes(options: argparse.Namespace) -> int:
     from .training.launch import run_in_processes
 
     kept = list(options.arguments)
-    at = next(n for n, argument in enumerate(kept) if argument.startswith("--processes"))
+    # argparse takes "--proc 2" and "--processes=2" too.
+    names = [argument.partition("=")[0] for argument in kept]
+    at = next(n for n, name in enumerate(names) if name.startswith("--p") and "--processes".startswith(name))
     del kept[at : at + (1 if "=" in kept[at] else 2)]
     run_in_processes(options.processes, kept, options.threads)
     return 0

@@ -22,7 +22,7 @@ from Testing.Lib.training.synthetic_bank import synthetic_exam
 ROOT = Path(__file__).resolve().parents[3]
 
 
-@pytest.mark.parametrize("option", [["--processes", "2"], ["--processes=2"]])
+@pytest.mark.parametrize("option", [["--processes", "2"], ["--processes=2"], ["--proc", "2"]])
 @pytest.mark.parametrize(
     "command", [["train", "kuo2019", "--simulate", "maps", "-o", "out"], ["experiment", "protocol.toml", "-o", "out"]]
 )

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 
-from ..core.codes import ABNORMAL
+from ..core.codes import ABNORMAL, MR_CODES
 from ..core.errors import InputError
 from ..core.findings import QualityFlag, Reading
 from ..core.geometry import SliceGrid
@@ -83,11 +83,12 @@ class Nael2021System:
             scaled, flags = self._scaled(images)
             views = {name: make_view(scaled, name, self.config) for name in REFERENCES if name in scaled}
         answers: dict[str, NetworkAnswer] = {}
-        unseen: dict[str, str] = {}
+        absent = [code for code in MR_CODES if code not in self.codes]
+        unseen = dict.fromkeys(absent, f"The model pack {self.pack.identity.name} has no network for it.")
         with clock.stage("network"):
             for done, network in enumerate(self.config.networks):
                 view = views.get(network.reference)
-                missing = missing_contrasts(network, () if view is None else view.contrasts)
+                missing = missing_contrasts(network, tuple(scaled) if view is None else view.contrasts)
                 if missing or view is None:
                     unseen[network.code] = _why_unseen(missing, images)
                 else:

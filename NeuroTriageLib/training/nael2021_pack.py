@@ -16,8 +16,8 @@ from .nael2021_validation import validate
 from .pack_export import AssessedModel, PackExport, as_stored, kept_tensors
 
 INTENDED_USE = (
-    "Research on triage of brain MRI of adults: abnormal, acute infarct, acute hemorrhage, mass effect. Not for "
-    "diagnosis. Trained on simulated images only; its probabilities are calibrated for simulated studies."
+    "Research on triage of brain MRI of adults, for the findings that the pack has networks for. Not for diagnosis. "
+    "Trained on simulated images only; its probabilities are calibrated for simulated studies."
 )
 
 

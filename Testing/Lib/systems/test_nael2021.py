@@ -85,6 +85,11 @@ def test_the_reason_names_the_contrast_that_is_missing_or_unusable(system):
     assert [flag.code for flag in answer.flags] == ["contrast_unusable"]
 
 
+def test_contrasts_that_are_there_are_not_called_unusable_where_the_reference_is_missing(system):
+    answer = system.read_study(study(("ADC", "TRACE")))
+    assert answer.unseen["acute_hemorrhage"] == "The study holds no FLAIR images."
+
+
 def test_the_order_of_the_series_changes_nothing(system):
     images = study()
     shuffled = dict(reversed(images.items()))
@@ -259,7 +264,9 @@ def test_a_pack_may_hold_some_of_the_networks(tmp_path):
     config = dataclasses.replace(CONFIG, codes=("acute_infarct",))
     system = load(tmp_path, config=config)
     answer = system.read_study(study())
-    assert set(answer.readings) == {"TRACE"} and answer.unseen == {}
+    assert set(answer.readings) == {"TRACE"}
+    assert set(answer.unseen) == set(CONFIG.codes) - {"acute_infarct"}
+    assert all("no network" in reason for reason in answer.unseen.values())
 
 
 def test_weights_of_other_networks_are_refused(tmp_path):

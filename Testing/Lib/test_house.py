@@ -65,7 +65,17 @@ ALLOWED_PACKAGES: dict[str, set[str]] = {
     "inference": {"torch"},
     "systems": {"torch"},
     "training": {"torch", "matplotlib"},
-    "service": {"pydicom", "pynetdicom", "fastapi", "uvicorn", "starlette", "prometheus_client", "jinja2", "PIL"},
+    "service": {
+        "pydicom",
+        "pynetdicom",
+        "pydantic",
+        "fastapi",
+        "uvicorn",
+        "starlette",
+        "prometheus_client",
+        "jinja2",
+        "PIL",
+    },
 }
 
 # Rooms whose modules may import torch when they are imported. Everything else must work, and start fast, without it.
@@ -84,6 +94,7 @@ IMPORT_NAMES = {
     "pylibjpeg-rle": "rle",
     "python-gdcm": "gdcm",
     "pillow": "PIL",
+    "prometheus-client": "prometheus_client",
 }
 # pydicom loads these by itself.
 DECODERS = {"pyjpegls", "pylibjpeg", "pylibjpeg-openjpeg", "pylibjpeg-rle", "python-gdcm"}
@@ -279,7 +290,11 @@ def test_the_base_dependencies_are_what_the_library_imports():
     imported = {i.module.split(".")[0] for p in python_files(LIBRARY) for i in third_party(imports_of(p))}
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     base = {_requirement_name(line) for line in project["dependencies"]}
-    extras = {_requirement_name(line) for key in ("train", "dicom") for line in project["optional-dependencies"][key]}
+    extras = {
+        _requirement_name(line)
+        for key in ("train", "dicom", "service")
+        for line in project["optional-dependencies"][key]
+    }
     assert imported - {_import_name(name) for name in base | extras} == set()
     assert {_import_name(name) for name in base - DECODERS} - imported == set()
 

@@ -148,10 +148,11 @@ class Ledger:
         db.execute("BEGIN IMMEDIATE")
         try:
             yield db
+            db.execute("COMMIT")
         except BaseException:
-            db.execute("ROLLBACK")
+            if db.in_transaction:  # SQLite itself rolls back when the disk is full
+                db.execute("ROLLBACK")
             raise
-        db.execute("COMMIT")
 
     def rows(self, query: str, values: tuple[Any, ...] = ()) -> list[sqlite3.Row]:
         """What a query finds, as it is now."""

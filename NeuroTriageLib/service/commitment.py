@@ -15,10 +15,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pydicom.dataset import Dataset
-from pynetdicom import AE, evt
+from pynetdicom import evt
 from pynetdicom.sop_class import StorageCommitmentPushModel  # type: ignore[attr-defined]
 
-from .dicom_sender import NATIVE
 from .outbox import Outbox
 from .sending import Refusal
 from .site_config import Destination
@@ -28,6 +27,8 @@ LOG = logging.getLogger(__name__)
 # PS3.4, J.3.3.1: event types; PS3.7, 10.1.1.1.8: statuses of our reply.
 ALL_KEPT, SOME_FAILED = 1, 2
 SUCCESS, PROCESSING_FAILURE, NO_SUCH_EVENT, INVALID_ARGUMENT = 0x0000, 0x0110, 0x0113, 0x0115
+REPORT_CLASSES = (str(StorageCommitmentPushModel),)
+"""What our AE must support, in both roles: the other side, which calls us, is the provider and may say so or not."""
 MOST_REFERENCES = 10_000  # in one answer; ours have as many as an exam has results, some tens
 
 
@@ -130,13 +131,8 @@ class Commitments:
         self.outbox.failed("delivery", rows, Refusal(reason, lasting=False), destination.retry)
 
 
-def take_reports(entity: AE) -> None:
-    """Let our AE hear answers: the other side, which calls us, is the service's SCP and may say so or not."""
-    entity.add_supported_context(StorageCommitmentPushModel, list(NATIVE), scu_role=True, scp_role=True)
-
-
 def event_handlers(commitments: Commitments) -> list[tuple[Any, ...]]:
-    """Handlers for pynetdicom's AE.start_server of the AE that destinations know us by (see take_reports)."""
+    """Handlers for pynetdicom's AE.start_server of the AE that destinations know us by; see REPORT_CLASSES."""
     return [(evt.EVT_N_EVENT_REPORT, _on_report, [commitments])]
 
 

@@ -214,9 +214,9 @@ class NoticeRound:
         if self._webhook is not None:
             return self._webhook.tell(row["payload"])
         assert self._work_items is not None
-        header_file = self._outbox.any_result(row["exam_id"])
+        header_file = self._outbox.any_header(row["exam_id"])
         if header_file is None:
-            return Refusal("The exam has no DICOM result that says whose it is.", lasting=True)
+            return Refusal("No DICOM file of the exam is left that says whose it is.", lasting=True)
         return self._work_items.create(self.name, row["payload"], header_file)
 
 

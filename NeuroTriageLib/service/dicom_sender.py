@@ -16,9 +16,9 @@ from pynetdicom.association import Association
 from pynetdicom.presentation import PresentationContext, build_context
 from pynetdicom.sop_class import StorageCommitmentPushModel, StorageCommitmentPushModelInstance  # type: ignore
 
+from .client_tls import client_context
 from .sending import Answered, Refusal, SentObject, Unreachable, refused
 from .site_config import Tls
-from .tls_contexts import client_context
 
 CONNECT_S = 10.0  # to open a TCP connection; a node that needs longer is away (ours)
 NATIVE = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)

@@ -14,9 +14,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ..core.errors import ConfigError
+from .client_tls import client_context
 from .sending import Unreachable
 from .site_config import Login, Tls
-from .tls_contexts import client_context
 
 ANSWER_BYTES = 4 * 1024 * 1024  # more of an answer is not read; a STOW answer has about 1 kB for each object (ours)
 LONGEST_WAIT_S = 3600.0  # a server's Retry-After counts up to here, so that none can silence us for days (ours)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -18,6 +18,8 @@ from pydicom import dcmread
 from pydicom.errors import InvalidDicomError
 
 from ..core.errors import InputError
+from .data_folder import DataFolder
+from .exam_queue import ExamAnswer
 from .ledger import Ledger
 from .notices import notice_payload
 from .retry import next_try
@@ -71,39 +73,35 @@ def result_files(results: Path, folder: str) -> tuple[ResultFile, ...]:
     return tuple(sorted(found, key=lambda item: item.kind != "structured_report"))
 
 
-def answer_of(findings: str | None) -> Answer:
-    """An exam's answer as a whole, in the report's order: found, then not found, then could not look.
-
-    Args:
-        findings: the exam's column of the ledger, JSON; None when it could not be read.
-    """
-    statuses = {item["status"] for item in json.loads(findings or "[]")}
-    return "found" if "found" in statuses else "not_found" if "not_found" in statuses else "could_not_look"
-
-
 class Outbox:
     """Rules and rows of everything that leaves the node.
 
     Args:
         ledger: the node's memory.
         site: whose destinations and listeners there are.
-        results: folder that the paths of result files begin in.
+        data: where result files and images lie.
     """
 
-    def __init__(self, ledger: Ledger, site: SiteConfig, results: Path) -> None:
+    def __init__(self, ledger: Ledger, site: SiteConfig, data: DataFolder) -> None:
         self.ledger = ledger
         self.site = site
-        self.results = results
+        self.data = data
 
-    def rows_for(self, db: sqlite3.Connection, exam_id: int, results: Iterable[ResultFile]) -> None:
-        """Put an exam's results and notices into the outbox.
+    def rows_for(self, db: sqlite3.Connection, exam: sqlite3.Row, answered: ExamAnswer) -> None:
+        """Put an exam's results and notices into the outbox (exam_queue.RowsFor).
 
-        Called in the transaction that makes the exam "answered", after the exam's row has its findings: so an answer
-        and what is owed for it are on the disk together. Called again for the same exam it adds nothing.
+        Called in the transaction that makes the exam "answered": so an answer and what is owed for it are on the disk
+        together. Called again for the same exam it adds nothing. An exam without a result has nothing to deliver.
+
+        Args:
+            db: the transaction.
+            exam: its row as it is after it was answered.
+            answered: the answer.
+
+        Raises InputError: a result file is damaged; the exam is then not answered.
         """
-        exam = db.execute("SELECT * FROM exam WHERE id = ?", (exam_id,)).fetchone()
-        answer, now = answer_of(exam["findings"]), self.ledger.now()
-        files = tuple(results)
+        answer, now, exam_id = answered.answer, self.ledger.now(), exam["id"]
+        files = result_files(self.data.results, exam["result"]) if exam["result"] else ()
         for destination in self.site.destinations:
             if not _concerns(destination, answer, exam["source"]):
                 continue
@@ -141,12 +139,15 @@ class Outbox:
 
     def sent_object(self, row: sqlite3.Row) -> SentObject:
         """What a row of delivery stands for."""
-        return SentObject(self.results / row["path"], row["sop_class_uid"], row["sop_uid"])
+        return SentObject(self.data.results / row["path"], row["sop_class_uid"], row["sop_uid"])
 
-    def any_result(self, exam_id: int) -> Path | None:
-        """One of an exam's DICOM results; None when it has none."""
+    def any_header(self, exam_id: int) -> Path | None:
+        """A DICOM file that says whose exam it is: one of its results, or of its images; None when all are gone."""
         ((folder,),) = self.ledger.rows("SELECT result FROM exam WHERE id = ?", (exam_id,))
-        return min((self.results / folder).rglob("*.dcm"), default=None) if folder else None
+        files = sorted((self.data.results / folder).rglob("*.dcm")) if folder else []
+        images = self.ledger.rows("SELECT path FROM image WHERE exam_id = ? LIMIT 1", (exam_id,))
+        files += [self.data.inbox / row["path"] for row in images]
+        return next((path for path in files if path.is_file()), None)
 
     def taken(self, row: sqlite3.Row) -> None:
         """A destination has taken an object; commitment is asked for next where the site wants it."""

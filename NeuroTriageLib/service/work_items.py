@@ -45,7 +45,7 @@ class WorkItems:
         Args:
             listener: name of the service; another one gets an item with a UID of its own.
             payload: the notice's JSON.
-            header_file: a DICOM result of the exam: whose it is stands only there.
+            header_file: a DICOM file of the exam: whose it is stands only there.
 
         Raises:
             Unreachable: no answer, or one that passes by itself.
@@ -55,7 +55,7 @@ class WorkItems:
         try:
             header = dcmread(header_file, stop_before_pixels=True, specific_tags=list(PATIENT_KEYWORDS))
         except (OSError, InvalidDicomError):
-            return Refusal("The result file is missing or damaged.", lasting=True)
+            return Refusal("The file that says whose exam it is is damaged.", lasting=True)
         item = work_item(notice, header)
         body = json.dumps([item.to_json_dict()]).encode()
         path = f"/workitems?{work_item_uid(listener, notice)}"

@@ -24,7 +24,7 @@ from .work_items import WorkItems
 
 LOG = logging.getLogger(__name__)
 
-POLL_S = 1.0  # how often the ledger is asked for new work; one query of an indexed table (ours)
+POLL_S = 1.0  # ours: short beside the seconds that reading an exam takes
 BATCH = 200  # objects on one association: the results of about thirty exams, then newer urgent ones get a turn (ours)
 STOP_S = 5.0  # how long a stop waits for what is being sent; the threads end with the process all the same (ours)
 
@@ -34,12 +34,14 @@ class Courier:
 
     Args:
         outbox: whose rows.
+        poll_s: how often the ledger is asked for new work; each time is one query of an indexed table.
 
     Raises ConfigError: a destination or listener can never work as it is described.
     """
 
-    def __init__(self, outbox: Outbox) -> None:
+    def __init__(self, outbox: Outbox, poll_s: float = POLL_S) -> None:
         self.outbox = outbox
+        self._poll_s = poll_s
         self.commitments = Commitments(outbox)
         site = outbox.site
         self._rounds: list[DeliveryRound | NoticeRound] = [
@@ -58,7 +60,7 @@ class Courier:
         self._try(self._begin)
         while not stop.is_set():
             self._try(lambda: self.outbox.close_exams() > 0)
-            stop.wait(POLL_S)
+            stop.wait(self._poll_s)
         for item in self._rounds:
             item.cancel()
         for thread in threads:
@@ -69,7 +71,7 @@ class Courier:
     def _repeat(self, item: DeliveryRound | NoticeRound, stop: threading.Event) -> None:
         while not stop.is_set():
             if not self._try(item.run):
-                stop.wait(POLL_S)
+                stop.wait(self._poll_s)
         self.outbox.ledger.close()
 
     def _begin(self) -> bool:

@@ -114,6 +114,7 @@ class DicomSender:
         association = self._association
         if association is not None:
             association.abort(block=False)
+            association.dimse.msg_queue.put((None, None))  # what pynetdicom puts there when the other side aborts
 
     def _associate(self, contexts: list[PresentationContext]) -> Association:
         entity = AE(ae_title=self.peer.calling_ae_title)

@@ -75,9 +75,9 @@ class Commitments:
         """The question did not get through: it is asked again later."""
         marks, ids = _marks(rows)
         with self.ledger.transaction() as db:
+            still = db.execute(f"SELECT * FROM delivery WHERE id IN ({marks}) AND state = 'sent'", ids).fetchall()
             db.execute(f"UPDATE delivery SET asked_at = NULL WHERE id IN ({marks}) AND state = 'sent'", ids)
-        still = self.ledger.rows(f"SELECT * FROM delivery WHERE id IN ({marks}) AND state = 'sent'", ids)
-        self.outbox.failed("delivery", still, Refusal(reason, lasting=False), destination.retry)
+            self.outbox.fail(db, "delivery", still, Refusal(reason), destination.retry)
 
     def send_overdue_again(self, destination: Destination) -> None:
         """What was asked about and never answered waits to be sent again."""
@@ -96,20 +96,21 @@ class Commitments:
         lost = _references(report, "FailedSOPSequence")
         if event_type not in (ALL_KEPT, SOME_FAILED):
             return NO_SUCH_EVENT
+        base = _base(transaction_uid)
         known = self.ledger.rows(
             "SELECT * FROM delivery WHERE transaction_uid > ? AND transaction_uid < ?",
-            (_base(transaction_uid) + ".", _base(transaction_uid) + "/"),  # "/" follows "." in ASCII
+            (base + ".", base + "/"),  # "/" follows "." in ASCII
         )
-        if not transaction_uid or not known:
+        known = [row for row in known if _base(row["transaction_uid"]) == base]
+        if not known:
             return INVALID_ARGUMENT
         self._kept([row for row in known if row["sop_uid"] in kept])
         # Only the latest question's bad news: what an earlier one missed may have been sent again since.
         missed = [row for row in known if row["sop_uid"] in lost and row["transaction_uid"] == transaction_uid]
-        destinations = {item.name: item for item in self.outbox.site.destinations}
-        for row in missed:
-            if row["state"] == "sent" and row["destination"] in destinations:
-                reason = f"It does not keep the object (0x{lost[row['sop_uid']]:04X})."
-                self._not_kept([row], destinations[row["destination"]], reason)
+        missed = [row for row in missed if row["state"] == "sent"]
+        destination = next((d for d in self.outbox.site.destinations if d.name == known[0]["destination"]), None)
+        if missed and destination is not None:
+            self._not_kept(missed, destination, f"It does not keep the object (0x{lost[missed[0]['sop_uid']]:04X}).")
         return SUCCESS
 
     def _kept(self, rows: Sequence[sqlite3.Row]) -> None:
@@ -127,8 +128,9 @@ class Commitments:
         marks, ids = _marks(rows)
         with self.ledger.transaction() as db:
             db.execute(f"UPDATE delivery SET state = 'waiting' WHERE id IN ({marks})", ids)
-            self.ledger.note(db, "not committed", f"{destination.name}: {reason}", rows[0]["exam_id"])
-        self.outbox.failed("delivery", rows, Refusal(reason, lasting=False), destination.retry)
+            for exam_id in sorted({row["exam_id"] for row in rows}):
+                self.ledger.note(db, "not committed", f"{destination.name}: {reason}", exam_id)
+            self.outbox.fail(db, "delivery", rows, Refusal(reason), destination.retry)
 
 
 def event_handlers(commitments: Commitments) -> list[tuple[Any, ...]]:

@@ -159,9 +159,7 @@ class DeliveryRound:
         if not self._was_away:
             LOG.warning("Destination %s is away: %s", self.name, error.what)
         self._was_away = True
-        wait_s = error.wait_s if isinstance(error, Unreachable) else 0.0
-        refusal = Refusal(error.what, lasting=False)
-        self._outbox.failed("delivery", rows, refusal, self._destination.retry, wait_s)
+        self._outbox.failed("delivery", rows, _silence(error), self._destination.retry)
 
     def _ask(self, dicom: DicomSender) -> None:
         for rows in self._commitments.to_ask(self._destination):
@@ -194,9 +192,7 @@ class NoticeRound:
             except NeuroTriageError as error:
                 if self._cancelled:
                     break
-                wait_s = error.wait_s if isinstance(error, Unreachable) else 0.0
-                away = Refusal(error.what, lasting=False)
-                self._outbox.failed("notice", rows[number:], away, self._listener.retry, wait_s)
+                self._outbox.failed("notice", rows[number:], _silence(error), self._listener.retry)
                 break
             if refusal is None:
                 self._outbox.told(row)
@@ -220,6 +216,11 @@ class NoticeRound:
         if header_file is None:
             return Refusal("No DICOM file of the exam is left that says whose it is.", lasting=True)
         return self._work_items.create(self.name, row["payload"], header_file)
+
+
+def _silence(error: NeuroTriageError) -> Refusal:
+    """What it means for each object that nobody could be spoken to."""
+    return Refusal(error.what, wait_s=error.wait_s if isinstance(error, Unreachable) else 0.0)
 
 
 def _peer(destination: Destination, ae_title: str) -> DicomPeer:

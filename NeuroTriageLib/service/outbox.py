@@ -34,6 +34,7 @@ _KINDS: tuple[tuple[str, ResultObject], ...] = (
     ("report", "report"),
     ("key_image", "key_images"),
 )
+Table = Literal["delivery", "notice"]
 _UIDS = ("SOPClassUID", "SeriesInstanceUID", "SOPInstanceUID")
 
 
@@ -169,34 +170,32 @@ class Outbox:
             )
             self.ledger.note(db, "told", row["listener"], row["exam_id"])
 
-    def failed(
-        self,
-        table: Literal["delivery", "notice"],
-        rows: Sequence[sqlite3.Row],
-        refusal: Refusal,
-        retry: Retry,
-        wait_s: float = 0.0,
-    ) -> None:
+    def failed(self, table: Table, rows: Sequence[sqlite3.Row], refusal: Refusal, retry: Retry) -> None:
         """Rows that were not taken wait longer, or are given up.
 
         Args:
             table: whose rows.
             rows: they keep their state; of sent ones the request for commitment failed.
-            refusal: why.
+            refusal: why, and for how long the other side wants to be left alone.
             retry: the site's rule for the other side.
-            wait_s: the other side asked for at least so long a wait.
         """
-        now = self.ledger.now()
         with self.ledger.transaction() as db:
-            for row in rows:
-                tries = row["tries"] + 1
-                at = next_try(retry, now, row["waiting_since"], tries, lasting=refusal.lasting)
-                values = (tries, now if at is None else max(at, now + wait_s), refusal.reason, row["id"])
-                db.execute(f"UPDATE {table} SET tries = ?, next_try_at = ?, reason = ? WHERE id = ?", values)
-                if at is None:
-                    db.execute(f"UPDATE {table} SET state = 'given_up' WHERE id = ?", (row["id"],))
-                    whom = row["destination"] if table == "delivery" else row["listener"]
-                    self.ledger.note(db, "given up", f"{whom}: {refusal.reason}", row["exam_id"])
+            self.fail(db, table, rows, refusal, retry)
+
+    def fail(
+        self, db: sqlite3.Connection, table: Table, rows: Sequence[sqlite3.Row], refusal: Refusal, retry: Retry
+    ) -> None:
+        """The same in the caller's transaction."""
+        now = self.ledger.now()
+        for row in rows:
+            tries = row["tries"] + 1
+            at = next_try(retry, now, row["waiting_since"], tries, lasting=refusal.lasting)
+            values = (tries, now if at is None else max(at, now + refusal.wait_s), refusal.reason, row["id"])
+            db.execute(f"UPDATE {table} SET tries = ?, next_try_at = ?, reason = ? WHERE id = ?", values)
+            if at is None:
+                db.execute(f"UPDATE {table} SET state = 'given_up' WHERE id = ?", (row["id"],))
+                whom = row["destination"] if table == "delivery" else row["listener"]
+                self.ledger.note(db, "given up", f"{whom}: {refusal.reason}", row["exam_id"])
 
     def give_up_strangers(self) -> None:
         """Give up what waits for somebody whom the site's file knows no more; nobody would ever send it."""

@@ -44,10 +44,12 @@ class Refusal:
     Args:
         reason: the sentence.
         lasting: true for what does not pass by itself (it knows no such objects); false for a full disk or the like.
+        wait_s: the other side has asked for so many seconds without a further try.
     """
 
     reason: str
-    lasting: bool
+    lasting: bool = False
+    wait_s: float = 0.0
 
 
 # First bytes and whole values of what passes and what does not (PS3.4, B.2.3; PS3.7, C; PS3.18, 10.5.3.3.1).

@@ -37,7 +37,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Handler = tuple[Any, ...]
 """(event, function[, arguments]) as pynetdicom takes it."""
 
-log = logging.getLogger("neurotriage.node")
+log = logging.getLogger(__name__)
 
 
 class DicomReceiver:

@@ -158,7 +158,7 @@ class Ledger:
                 db.execute("ROLLBACK")
             raise
 
-    def rows(self, query: str, values: tuple[Any, ...] = ()) -> list[sqlite3.Row]:
+    def rows(self, query: str, values: tuple[Any, ...] | dict[str, Any] = ()) -> list[sqlite3.Row]:
         """What a query finds, as it is now."""
         return self._connection().execute(query, values).fetchall()
 

@@ -14,7 +14,7 @@ class _LaterHandshake(ssl.SSLContext):
     """Shakes hands when a connection is first read, in its own thread: else a silent client would block all others."""
 
     def wrap_socket(self, sock: socket.socket, *args: Any, **options: Any) -> ssl.SSLSocket:
-        return super().wrap_socket(sock, *args, **options, do_handshake_on_connect=False)
+        return super().wrap_socket(sock, *args, **options | {"do_handshake_on_connect": False})
 
 
 def server_context(tls: Tls) -> ssl.SSLContext:

@@ -141,6 +141,7 @@ class Readers:
         scene: write scene.mrb too.
         dicom_masks, dicom_heatmap: forms of the DICOM results.
         first_look: look at each complete exam before its turn, to order the queue.
+        first_look_model: its model pack in place of the one that ships.
     """
 
     processes: Count = 1
@@ -156,6 +157,7 @@ class Readers:
     dicom_masks: Literal["binary", "labelmap"] = "binary"
     dicom_heatmap: Literal["fractional", "parametric", "none"] = "fractional"
     first_look: bool = True
+    first_look_model: str | None = None
 
 
 @dataclass(frozen=True, config=_STRICT)

@@ -57,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_evaluate(commands)
     _add_datasets(commands)
     _add_labels(commands)
+    _add_serve(commands)
     return parser
 
 
@@ -241,6 +242,17 @@ def _add_labels(commands: Any) -> None:
     parser = commands.add_parser("labels", help="a review store: how far its readers agree, and its masks to give away")
     add_arguments(parser.add_subparsers(required=True, metavar="ACTION"))
     parser.set_defaults(run=lambda options: options.labels(options, print))
+
+
+def _add_serve(commands: Any) -> None:
+    from .service.command import add_node_arguments, add_serve_arguments, serve
+
+    parser = commands.add_parser("serve", help="the node beside the PACS: exams arrive, are read and answered")
+    add_serve_arguments(parser)
+    parser.set_defaults(run=lambda options: serve(options, print))
+    parser = commands.add_parser("node", help="what the node is doing, and what an operator can do about it")
+    add_node_arguments(parser.add_subparsers(required=True, metavar="ACTION"))
+    parser.set_defaults(run=lambda options: options.node(options, print))
 
 
 class _ProgressBar:

@@ -6,17 +6,20 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from typing import Protocol
+from dataclasses import dataclass
 
 from filelock import FileLock, Timeout
 
 from ..core.errors import ConfigError
+from .commitment import REPORT_CLASSES, event_handlers
+from .courier import Courier
 from .data_folder import DataFolder
 from .dicom_receiver import DicomReceiver
 from .exam_queue import ExamQueue
 from .folder_watch import FolderWatch
 from .inbox import Inbox
 from .ledger import Ledger
+from .outbox import Outbox
 from .reader_process import ReaderProcess
 from .reading_loops import FirstLookLoop, ReadingLoop, ReadingRoom
 from .retention import RetentionSweep
@@ -30,13 +33,12 @@ STOP_S = 10.0  # what the parts get to end; ours
 log = logging.getLogger(__name__)
 
 
-class Part(Protocol):
-    """Something that runs in a thread of its own."""
+@dataclass(frozen=True)
+class Part:
+    """Something that runs in a thread of its own, until the event is set, and returns within seconds then."""
 
     name: str
-
-    def run(self, stop: threading.Event) -> None:
-        """Work until stop is set, and return within seconds then."""
+    run: Callable[[threading.Event], None]
 
 
 class Node:
@@ -48,7 +50,7 @@ class Node:
         now: the clock, seconds since 1970.
 
     Raises:
-        ConfigError: another node uses the data folder, or its ledger cannot be used.
+        ConfigError: another node uses the data folder, its ledger cannot be used, or a destination is wrong.
         OutputError: the data folder cannot be made.
     """
 
@@ -74,7 +76,10 @@ class Node:
         self.queue = ExamQueue(self.ledger, site.completeness, site.order, site.readers.tries)
         self.inbox = Inbox(self.ledger, self.data, self.queue, site.limits)
         self.retention = RetentionSweep(self.ledger, self.data, site.retention)
-        self.receiver = DicomReceiver(site, self.inbox, self.ledger)
+        self.outbox = Outbox(self.ledger, site, self.data)
+        self._courier = Courier(self.outbox)
+        reports = event_handlers(self._courier.commitments)
+        self.receiver = DicomReceiver(site, self.inbox, self.ledger, reports, REPORT_CLASSES)
         self._parts = self._all_parts(process)
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -105,13 +110,19 @@ class Node:
 
     def _all_parts(self, process: Callable[[Readers], ReaderProcess]) -> list[Part]:
         readers = self.site.readers
-        room = ReadingRoom(self.queue, self.data, readers, self._rows_for, self.inbox.has_room, process)
-        parts: list[Part] = [Housekeeping(self.queue, self.retention)]
-        parts += [ReadingLoop(room, number) for number in range(1, readers.processes + 1)]
+        room = ReadingRoom(self.queue, self.data, readers, self.outbox.rows_for, self.inbox.has_room, process)
+        loops: list[ReadingLoop | FirstLookLoop | FolderWatch] = [
+            ReadingLoop(room, number) for number in range(1, readers.processes + 1)
+        ]
         if readers.first_look:
-            parts.append(FirstLookLoop(room))
-        parts += [FolderWatch(rule, self.inbox, self.queue, self.data, self.ledger) for rule in self.site.watch]
-        return parts
+            loops.append(FirstLookLoop(room))
+        for rule in self.site.watch:
+            loops.append(FolderWatch(rule, self.inbox, self.queue, self.data, self.ledger))
+        return [
+            Part("housekeeping", Housekeeping(self.queue, self.retention).run),
+            Part("courier", self._courier.run),
+            *(Part(loop.name, loop.run) for loop in loops),
+        ]
 
     def _recover(self) -> None:
         waiting = self.queue.recover()
@@ -133,8 +144,6 @@ class Node:
 
 class Housekeeping:
     """What is done by the clock: exams become complete, what is old goes."""
-
-    name = "housekeeping"
 
     def __init__(self, queue: ExamQueue, retention: RetentionSweep) -> None:
         self._queue, self._retention = queue, retention

@@ -48,6 +48,7 @@ ALLOWED_ROOMS: dict[str, set[str]] = {
     "worker": {"core", "catalog", "pipeline", "outputs", "study_files"},
     "service": {
         *("core", "io", "series_selection", "preprocessing", "catalog", "triage_options", "pipeline", "outputs"),
+        "review",  # its durable files
     },
 }
 
@@ -69,6 +70,7 @@ ALLOWED_PACKAGES: dict[str, set[str]] = {
         "pydicom",
         "pynetdicom",
         "pydantic",
+        "filelock",
         "fastapi",
         "uvicorn",
         "starlette",

@@ -1,0 +1,108 @@
+"""The commands `neurotriage serve` and `neurotriage node`; what needs the extra is imported when it is asked for."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ..core.errors import ConfigError
+
+Say = Callable[[str], None]
+"""Takes one line for people."""
+
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+def add_serve_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `serve`."""
+    _add_config(parser)
+    parser.add_argument("--check", action="store_true", help="check the file, say what the node would do, and end")
+
+
+def add_node_arguments(commands: Any) -> None:
+    """Add the actions of `node`; each sets `node`: (options, say) -> exit code."""
+    status = commands.add_parser("status", help="what the node is doing: exams by state, what waits, what went wrong")
+    _add_config(status)
+    status.add_argument("--json", action="store_true", help="print JSON")
+    status.set_defaults(node=_status)
+    again = commands.add_parser("retry", help="queue exams of a study again that were set aside")
+    _add_config(again)
+    again.add_argument("study", metavar="STUDY_UID", help="StudyInstanceUID, as `node status` names it")
+    again.set_defaults(node=_retry)
+
+
+def serve(options: argparse.Namespace, say: Say) -> int:
+    """Run the node until it is told to stop (SIGTERM, Ctrl-C), or check its file. Raises NeuroTriageError."""
+    _need_the_extra()
+    from .site_file import read_site_file
+
+    site = read_site_file(options.config)
+    if options.check:
+        from .site_check import site_lines
+
+        for line in site_lines(site):
+            say(line)
+        return 0
+    from .node import Node
+    from .node_log import begin_log
+
+    begin_log()
+    stop = threading.Event()
+    for number in STOP_SIGNALS:
+        signal.signal(number, lambda *_: stop.set())
+    node = Node(site)
+    try:
+        node.start()
+        while not stop.wait(1.0):  # a wait without end would not see signals everywhere
+            pass
+    finally:
+        node.stop()
+    return 0
+
+
+def _add_config(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", type=Path, required=True, help="the site's file (TOML), see docs/node.md")
+
+
+def _status(options: argparse.Namespace, say: Say) -> int:
+    _need_the_extra()
+    from .node_status import node_status, status_lines
+    from .site_file import read_site_file
+
+    status = node_status(read_site_file(options.config))
+    say(json.dumps(status, indent=1) if options.json else "\n".join(status_lines(status)))
+    return 0
+
+
+def _retry(options: argparse.Namespace, say: Say) -> int:
+    _need_the_extra()
+    from .node_status import open_ledger
+    from .site_file import read_site_file
+
+    site = read_site_file(options.config)
+    from .exam_queue import ExamQueue
+
+    queue = ExamQueue(open_ledger(site), site.completeness, site.order, site.readers.tries)
+    count = queue.try_again(options.study)
+    if not count:
+        raise ConfigError("No exam of this study was set aside.", where=options.study)
+    say(f"{count} exam{'s' if count > 1 else ''} will be read again.")
+    return 0
+
+
+def _need_the_extra() -> None:
+    """Raises ConfigError when a package of the extra is missing."""
+    try:
+        import filelock  # noqa: F401
+        import pydantic  # noqa: F401
+        import pynetdicom  # noqa: F401
+    except ImportError as error:
+        raise ConfigError(
+            f"The node needs a package that is not installed ({error.name}).",
+            next_step="Install it with: pip install 'neurotriage[service]'",
+        ) from error

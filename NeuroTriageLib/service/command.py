@@ -42,10 +42,11 @@ def serve(options: argparse.Namespace, say: Say) -> int:
     from .site_file import read_site_file
 
     site = read_site_file(options.config)
-    if options.check:
-        from .site_check import site_lines
+    from .site_check import site_lines
 
-        for line in site_lines(site):
+    lines = list(site_lines(site))
+    if options.check:
+        for line in lines:
             say(line)
         return 0
     from .node import Node

@@ -277,7 +277,7 @@ class ExamQueue:
         exams = db.execute(f"SELECT id FROM exam {where}", values).fetchall()
         db.execute(f"UPDATE exam SET state = 'queued', stage = NULL, fraction = NULL {where}", values)
         for exam in exams:
-            self._ledger.note(db, "queued", "the node was stopped while it was read", exam["id"])
+            self._ledger.note(db, "queued", "its reading was interrupted", exam["id"])
         return len(exams)
 
     def _open(self, db: sqlite3.Connection, study_uid: str, revision: int, arrival: Arrival) -> int:

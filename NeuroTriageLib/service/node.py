@@ -22,6 +22,7 @@ from .ledger import Ledger
 from .outbox import Outbox
 from .reader_process import ReaderProcess
 from .reading_loops import FirstLookLoop, ReadingLoop, ReadingRoom
+from .reading_process import Purpose
 from .retention import RetentionSweep
 from .site_config import Readers, SiteConfig
 
@@ -57,7 +58,7 @@ class Node:
     def __init__(
         self,
         site: SiteConfig,
-        process: Callable[[Readers], ReaderProcess] = ReaderProcess,
+        process: Callable[[Readers, Purpose], ReaderProcess] = ReaderProcess,
         now: Callable[[], float] = time.time,
     ) -> None:
         self.site = site
@@ -108,7 +109,7 @@ class Node:
         self._lock.release()
         log.info("node stopped")
 
-    def _all_parts(self, process: Callable[[Readers], ReaderProcess]) -> list[Part]:
+    def _all_parts(self, process: Callable[[Readers, Purpose], ReaderProcess]) -> list[Part]:
         readers = self.site.readers
         room = ReadingRoom(self.queue, self.data, readers, self.outbox.rows_for, self.inbox.has_room, process)
         loops: list[ReadingLoop | FirstLookLoop | FolderWatch] = [

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from .reading_process import LookJob, ReadJob, Told, serve
+from .reading_process import LookJob, Purpose, ReadJob, Told, serve
 from .site_config import Readers
 
 LISTEN_S = 0.2  # how soon a stop is noticed; ours
@@ -34,11 +34,12 @@ class ReaderProcess:
 
     Args:
         settings: [readers] of the site's file.
+        purpose: what it will be asked for.
         target: what the process runs; tests put others in its place.
     """
 
-    def __init__(self, settings: Readers, target: Callable[..., None] = serve) -> None:
-        self._settings, self._target = settings, target
+    def __init__(self, settings: Readers, purpose: Purpose, target: Callable[..., None] = serve) -> None:
+        self._settings, self._purpose, self._target = settings, purpose, target
         self._context = multiprocessing.get_context("spawn")  # a forked copy of threads and SQLite is unsafe
         self._process: Any = None
         self._pipe: Any = None
@@ -68,7 +69,8 @@ class ReaderProcess:
             return
         self.end()
         self._pipe, theirs = self._context.Pipe()
-        self._process = self._context.Process(target=self._target, args=(theirs, self._settings), daemon=True)
+        job = (theirs, self._settings, self._purpose)
+        self._process = self._context.Process(target=self._target, args=job, daemon=True)
         self._process.start()
         theirs.close()
         self._jobs = 0
@@ -94,6 +96,8 @@ class ReaderProcess:
             if self._pipe.poll(LISTEN_S):
                 told = self._pipe.recv()
                 if isinstance(told, Told):
+                    if told.worn:
+                        self.end()
                     return told
                 progress(*told)
             elif stop.is_set():

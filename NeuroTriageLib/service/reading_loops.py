@@ -15,10 +15,11 @@ from .data_folder import DataFolder
 from .exam_queue import UNKNOWN_URGENCY, ExamAnswer, ExamQueue, QueuedExam, RowsFor
 from .first_look import FirstLook
 from .reader_process import ReaderDied, ReaderHung, ReaderProcess, Stopped
-from .reading_process import LookJob, ReadJob
+from .reading_process import LookJob, Purpose, ReadJob
 from .site_config import Readers
 
 IDLE_S = 0.5  # how often the queue is asked when nothing waits; ours
+UNFIT_S = 30.0  # a reader whose model cannot be loaded tries again after this; ours
 TELL_S = 2.0  # how often the progress of one exam is written to the ledger; ours
 FIRST_LOOK_LIMIT_S = 120.0  # a look that takes longer than this is of no use; ours
 
@@ -43,7 +44,7 @@ class ReadingRoom:
     settings: Readers
     rows_for: RowsFor
     has_room: Callable[[], bool]
-    process: Callable[[Readers], ReaderProcess] = ReaderProcess
+    process: Callable[[Readers, Purpose], ReaderProcess] = ReaderProcess
 
     def paths(self, exam: QueuedExam) -> tuple:
         """Where an exam's images lie."""
@@ -56,7 +57,7 @@ class ReadingLoop:
     def __init__(self, room: ReadingRoom, number: int) -> None:
         self.name = f"reader-{number}"
         self._room = room
-        self._process = room.process(room.settings)
+        self._process = room.process(room.settings, "read")
         self._unfinished: int | None = None
 
     def run(self, stop: threading.Event) -> None:
@@ -87,6 +88,10 @@ class ReadingLoop:
                 kept = room.queue.answer(exam.id, told.answer, room.rows_for) and told.answer.result is not None
                 seconds = round(time.monotonic() - started, 1)
                 log.info("exam answered", extra={"exam": exam.id, "answer": told.answer.answer, "seconds": seconds})
+            elif told.unfit:
+                room.queue.release(exam.id)
+                log.error("the reader cannot read", extra={"reader": self.name, "reason": told.reason})
+                stop.wait(UNFIT_S)
             else:
                 self._fail(exam, told.reason)
         except Stopped:
@@ -112,7 +117,7 @@ class FirstLookLoop:
 
     def __init__(self, room: ReadingRoom) -> None:
         self._room = room
-        self._process = room.process(room.settings)
+        self._process = room.process(room.settings, "look")
 
     def run(self, stop: threading.Event) -> None:
         """Until stop is set."""

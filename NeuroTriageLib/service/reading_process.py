@@ -12,10 +12,11 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ..core.errors import ModelError, NeuroTriageError, SeriesSelectionError
 from ..core.findings import ExamResult
@@ -25,6 +26,7 @@ from .first_look import FirstLook, look
 from .site_config import Answer, Readers
 
 Progress = Callable[[str, float], None]
+Purpose = Literal["read", "look"]
 
 
 @dataclass(frozen=True)
@@ -45,17 +47,32 @@ class LookJob:
 
 @dataclass(frozen=True)
 class Told:
-    """What a process answers: an ExamAnswer or a FirstLook, or why there is none."""
+    """What a process answers: an ExamAnswer or a FirstLook, or why there is none.
+
+    Args:
+        answer: None when there is none.
+        reason: why.
+        unfit: the reader cannot read at all now; it is not the exam's fault.
+        worn: an error has happened that may have spoiled the process (a GPU's state); it should be replaced.
+    """
 
     answer: ExamAnswer | FirstLook | None
     reason: str = ""
+    unfit: bool = False
+    worn: bool = False
 
 
-def serve(pipe: Connection, settings: Readers) -> None:
+class UnfitReader(ModelError):
+    """The model that every exam needs cannot be loaded."""
+
+
+def serve(pipe: Connection, settings: Readers, purpose: Purpose) -> None:
     """Answer jobs until the pipe is closed: (stage, fraction) while a job is done, then one Told."""
     _end_with_the_node()
     _share_the_cores(settings)
     reader = ExamReader(settings)
+    with suppress(NeuroTriageError):  # told when an exam needs it
+        _ = reader.ct if purpose == "read" else reader.first_system
     while True:
         try:
             job = pipe.recv()
@@ -69,14 +86,16 @@ def _done(reader: ExamReader, job: ReadJob | LookJob, progress: Progress) -> Tol
         if isinstance(job, LookJob):
             return Told(look(job.paths, reader.first_system))
         return Told(reader.read(job, progress))
+    except UnfitReader as error:
+        return Told(None, _plain(error), unfit=True)
     except NeuroTriageError as error:
         return Told(None, _plain(error))
     except BrokenPipeError:
         raise
     except MemoryError:
-        return Told(None, "There was not enough memory to read it.")
+        return Told(None, "There was not enough memory to read it.", worn=True)
     except Exception as error:  # a bug of ours, or of a decoder: only its kind is told, it could quote the header
-        return Told(None, f"An unexpected error ended the reading ({type(error).__name__}).")
+        return Told(None, f"An unexpected error ended the reading ({type(error).__name__}).", worn=True)
 
 
 class ExamReader:
@@ -91,11 +110,16 @@ class ExamReader:
 
     @functools.cached_property
     def ct(self) -> Any:
-        """The system for head CT. Raises ModelError."""
+        """The system for head CT. Raises UnfitReader."""
         from ..catalog import load_system
 
         settings = self._settings
-        return load_system(pack=settings.ct_model, device=settings.device, accept_unfamiliar=settings.accept_unfamiliar)
+        try:
+            return load_system(
+                pack=settings.ct_model, device=settings.device, accept_unfamiliar=settings.accept_unfamiliar
+            )
+        except NeuroTriageError as error:
+            raise UnfitReader(error.what, where=error.where, next_step=error.next_step) from error
 
     @functools.cached_property
     def mr(self) -> Any:

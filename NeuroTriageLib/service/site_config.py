@@ -21,12 +21,19 @@ def _beside_the_file(value: Any, info: ValidationInfo) -> Any:
     return Path(folder, value) if folder is not None and isinstance(value, str) else value
 
 
+def _pack(value: Any, info: ValidationInfo) -> Any:
+    """A model pack beside the site's file, or the name of one that ships."""
+    beside = _beside_the_file(value, info)
+    return str(beside) if isinstance(beside, Path) and beside.exists() else value
+
+
 def _network(value: str) -> str:
     """An IP address or network ("10.1.0.0/16") in its usual form."""
     return str(ipaddress.ip_network(value, strict=False))
 
 
 SitePath = Annotated[Path, BeforeValidator(_beside_the_file)]
+ModelPack = Annotated[str, BeforeValidator(_pack)]
 AeTitle = Annotated[str, Field(pattern=r"^[!-\[\]-~]([ -\[\]-~]{0,14}[!-\[\]-~])?$")]  # PS3.5, table 6.2-1, AE
 Network = Annotated[str, AfterValidator(_network)]
 Port = Annotated[int, Field(ge=0, le=65535)]  # 0: any free one (tests)
@@ -150,14 +157,14 @@ class Readers:
     time_limit_s: Positive = 1800.0
     tries: Count = 3
     exams_per_process: Count = 200
-    ct_model: str | None = None
-    mr_model: str | None = None
+    ct_model: ModelPack | None = None
+    mr_model: ModelPack | None = None
     accept_unfamiliar: bool = False
     scene: bool = False
     dicom_masks: Literal["binary", "labelmap"] = "binary"
     dicom_heatmap: Literal["fractional", "parametric", "none"] = "fractional"
     first_look: bool = True
-    first_look_model: str | None = None
+    first_look_model: ModelPack | None = None
 
 
 @dataclass(frozen=True, config=_STRICT)

@@ -113,8 +113,9 @@ class DicomSender:
         self._cancelled = True
         association = self._association
         if association is not None:
-            association.abort(block=False)
-            association.dimse.msg_queue.put((None, None))  # what pynetdicom puts there when the other side aborts
+            association.abort()
+            # Wakes the thread that waits for an answer, as an abort by the other side does; pynetdicom's own does not.
+            association.dimse.msg_queue.put((None, None))
 
     def _associate(self, contexts: list[PresentationContext]) -> Association:
         entity = AE(ae_title=self.peer.calling_ae_title)
@@ -153,7 +154,7 @@ class DicomSender:
 
     def _leave(self, association: Association) -> None:
         self._association = None
-        if association.is_established:
+        if association.is_established and not self._cancelled:  # an aborted one would be waited for
             association.release()
 
     def _unreachable(self, what: str) -> Unreachable:

@@ -15,7 +15,8 @@ from .site_config import HttpUser
 SESSION_IDLE_S = 1800.0  # a reading room's screen stays open; ours, as most PACS viewers lock after half an hour
 SESSION_S = 12 * 3600.0  # a long shift; ours
 MOST_SESSIONS = 500  # the oldest goes first; ours
-# NIST SP 800-63B, 3.2.2 asks for a limit on failed tries; five in five minutes from one address or for one name are ours.
+# NIST SP 800-63B, 3.2.2 asks for a limit on failed tries; five in five minutes, for one address
+# or one name, are ours.
 MOST_FAILURES, FAILURE_WINDOW_S = 5, 300.0
 # Addresses and names whose failures are remembered; a flood of made-up names pushes out the oldest (ours).
 MOST_REMEMBERED = 10_000

@@ -75,6 +75,7 @@ ALLOWED_PACKAGES: dict[str, set[str]] = {
         "uvicorn",
         "starlette",
         "prometheus_client",
+        "python_multipart",
         "jinja2",
         "PIL",
     },
@@ -97,6 +98,7 @@ IMPORT_NAMES = {
     "python-gdcm": "gdcm",
     "pillow": "PIL",
     "prometheus-client": "prometheus_client",
+    "python-multipart": "python_multipart",
 }
 # pydicom loads these by itself.
 DECODERS = {"pyjpegls", "pylibjpeg", "pylibjpeg-openjpeg", "pylibjpeg-rle", "python-gdcm"}

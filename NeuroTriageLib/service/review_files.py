@@ -1,4 +1,4 @@
-"""What Slicer's panel needs to open an answered exam for review: the answer in full, and the images that it is about."""
+"""What Slicer's panel needs to open an answered exam for review: the answer in full, and its images."""
 
 from __future__ import annotations
 

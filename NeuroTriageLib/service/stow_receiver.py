@@ -1,4 +1,4 @@
-"""Images by DICOMweb (STOW-RS, PS3.18, 10.5): parts of the request become files, and the inbox says what became of each.
+"""Images by DICOMweb (STOW-RS, PS3.18, 10.5): parts of a request become files, the inbox says what became of each.
 
 A part is written to the disk as it comes, so a study of any size takes no memory.
 """

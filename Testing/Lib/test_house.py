@@ -74,6 +74,7 @@ ALLOWED_PACKAGES: dict[str, set[str]] = {
         "fastapi",
         "uvicorn",
         "starlette",
+        "anyio",
         "prometheus_client",
         "python_multipart",
         "jinja2",

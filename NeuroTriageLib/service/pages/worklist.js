@@ -80,7 +80,7 @@ function makeRow(exam) {
   const [name, facts, study] = patientLines(exam);
   const row = make("tr", { class: exam.rank, id: `exam-${exam.id}`, role: "row", tabindex: "-1", "aria-selected": "false" });
   const urgent = [PRIORITY_WORDS[exam.dicom_priority]];
-  if (exam.rank === "pending" && exam.urgency >= 0.5) urgent.push(`first look ${percent(exam.urgency)}`);
+  if (exam.rank === "pending" && exam.urgency > 0.5) urgent.push(`first look ${percent(exam.urgency)}`);
   const lines = (...texts) => texts.filter(Boolean).map((text) => make("span", { class: "small", text }));
   const picture = exam.key_images
     ? make("img", { src: imageAddress(exam, 1), alt: `Key image: ${exam.finding}`, loading: "lazy" }) : null;

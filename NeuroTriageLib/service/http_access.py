@@ -91,7 +91,7 @@ class Access:
         self._sessions: OrderedDict[str, _Session] = OrderedDict()
         self._lock, self._hashing = threading.Lock(), threading.Lock()
         self._failures = Failures(clock)
-        self._nobody = password_hash(new_token())
+        self._nobody = next((u.password_hash for u in users if u.password_hash), None) or password_hash(new_token())
         self._secret = new_token()
         self._verified: OrderedDict[str, tuple[HttpUser, float]] = OrderedDict()
 

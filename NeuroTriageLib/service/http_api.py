@@ -108,8 +108,7 @@ def _add_pages(app: FastAPI, parts: HttpParts) -> None:
     @app.post("/login")
     async def log_in(request: Request) -> Response:
         check_same_site(request)
-        form = parse_qs((await _small_body(request)).decode("utf-8", "replace"), max_num_fields=4)
-        name, password = (form.get(key, [""])[0] for key in ("user", "password"))
+        name, password = _name_and_password(await _small_body(request))
         try:
             secret = await asyncio.to_thread(parts.access.log_in, name, password, address_of(request))
         except TooManyTries as error:
@@ -228,6 +227,14 @@ def _listed(exam: WorklistExam, files: ExamFiles) -> dict[str, Any]:
 
 def _tag(*content: Any) -> str:
     return f'"{hashlib.sha256(json.dumps(content).encode()).hexdigest()[:32]}"'
+
+
+def _name_and_password(form: bytes) -> tuple[str, str]:
+    try:
+        fields = parse_qs(form.decode("utf-8", "replace"), max_num_fields=4)
+    except ValueError as error:
+        raise HTTPException(400) from error
+    return fields.get("user", [""])[0], fields.get("password", [""])[0]
 
 
 async def _small_body(request: Request) -> bytes:

@@ -10,18 +10,17 @@ import secrets
 from ..core.errors import ConfigError
 
 # scrypt with 32 MiB, one of the equal choices of OWASP's Password Storage Cheat Sheet (N = 2^15, r = 8, p = 3).
-_N, _R, _P = 2**15, 8, 3
+COST, _R, _P = 2**15, 8, 3
+# What a kept password may ask for: from a blink (tests) to 128 MiB, OWASP's largest choice.
+_LEAST_COST, _MOST_COST = 2**10, 2**17
 _SALT_BYTES, _KEY_BYTES = 16, 32
-# OpenSSL wants a little more than 128 * N * r bytes; twice as much is always enough.
-_MOST_MEMORY = 2 * 128 * _N * _R
 _SCHEME = "scrypt"
 
 
-def password_hash(password: str) -> str:
-    """What stands in the site's file for a password: "scrypt$N$r$p$salt$key"."""
+def password_hash(password: str, cost: int = COST) -> str:
+    """What stands in the site's file for a password: "scrypt$N$r$p$salt$key"; cost is N."""
     salt = secrets.token_bytes(_SALT_BYTES)
-    key = _derived(password, salt, _N, _R, _P)
-    return "$".join((_SCHEME, str(_N), str(_R), str(_P), _text(salt), _text(key)))
+    return "$".join((_SCHEME, str(cost), str(_R), str(_P), _text(salt), _text(_derived(password, salt, cost))))
 
 
 def password_fits(password: str, stored: str) -> bool:
@@ -29,8 +28,8 @@ def password_fits(password: str, stored: str) -> bool:
 
     Raises ConfigError when what is stored is no hash of ours.
     """
-    n, r, p, salt, key = _parts(stored)
-    return hmac.compare_digest(_derived(password, salt, n, r, p), key)
+    cost, salt, key = _parts(stored)
+    return hmac.compare_digest(_derived(password, salt, cost), key)
 
 
 def check_password_hash(stored: str) -> None:
@@ -48,16 +47,20 @@ def token_hash(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def _derived(password: str, salt: bytes, n: int, r: int, p: int) -> bytes:
-    return hashlib.scrypt(password.encode(), salt=salt, n=n, r=r, p=p, maxmem=_MOST_MEMORY, dklen=_KEY_BYTES)
+def _derived(password: str, salt: bytes, cost: int) -> bytes:
+    memory = 2 * 128 * cost * _R  # OpenSSL wants a little more than 128 * N * r bytes
+    return hashlib.scrypt(password.encode(), salt=salt, n=cost, r=_R, p=_P, maxmem=memory, dklen=_KEY_BYTES)
 
 
-def _parts(stored: str) -> tuple[int, int, int, bytes, bytes]:
+def _parts(stored: str) -> tuple[int, bytes, bytes]:
+    """N, salt and key."""
     try:
         scheme, n, r, p, salt, key = stored.split("$")
-        if scheme != _SCHEME or (int(n), int(r), int(p)) != (_N, _R, _P):
+        cost = int(n)
+        wrong_cost = cost & (cost - 1) or not _LEAST_COST <= cost <= _MOST_COST
+        if scheme != _SCHEME or (int(r), int(p)) != (_R, _P) or wrong_cost:
             raise ValueError
-        return _N, _R, _P, base64.b64decode(salt, validate=True), base64.b64decode(key, validate=True)
+        return cost, base64.b64decode(salt, validate=True), base64.b64decode(key, validate=True)
     except ValueError as error:
         raise ConfigError(
             "A password in the site's file is not in the form that the node keeps.",

@@ -34,11 +34,11 @@ NOW = 1_800_000_000.0
 READ_TOKEN, SEND_TOKEN, METRICS_TOKEN = "token-of-a-reader", "token-of-a-sender", "token-of-prometheus"
 USER, PASSWORD = "reader", "correct horse"
 USERS = (
-    HttpUser("reader", password_hash(PASSWORD), token_hash(READ_TOKEN), ("read",)),
+    HttpUser("reader", password_hash(PASSWORD, cost=2**10), token_hash(READ_TOKEN), ("read",)),
     HttpUser("modality", None, token_hash(SEND_TOKEN), ("send",)),
     HttpUser("prometheus", None, token_hash(METRICS_TOKEN), ("metrics",)),
 )
-SCRIPT_NAME = "<script>alert(1)</script>^<img src=x onerror=alert(2)>"
+SCRIPT_NAME = "<script>alert(1)</script>^<svg onload>"
 
 FOUND = (("any", "found", 0.97, 31.4), ("IPH", "found", 0.96, 30.1), ("SDH", "not_found", 0.12, 0.0))
 NOTHING = (("any", "not_found", 0.03, 0.0), ("IPH", "not_found", 0.01, 0.0))
@@ -150,12 +150,13 @@ class ServedNode:
         self._server.stop()
 
 
-def raw_answer(url: str, request: bytes, wait_s: float = 5.0) -> bytes:
-    """What the server says to some bytes."""
+def raw_answer(url: str, request: bytes, *, stop: bool = True, wait_s: float = 20.0) -> bytes:
+    """What the server says to some bytes; with stop it hears that no more will come."""
     host, port = url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=wait_s) as connection:
         connection.sendall(request)
-        connection.shutdown(socket.SHUT_WR)
+        if stop:
+            connection.shutdown(socket.SHUT_WR)
         return b"".join(iter(lambda: connection.recv(65536), b""))
 
 

@@ -244,8 +244,8 @@ def test_a_name_with_line_ends_adds_no_header(tmp_path: Path):
         browser = Browser(served.url)
         status, headers, _ = browser.ask("/assets/x%0d%0aSet-Cookie:%20a=b")
         assert status == 404 and "set-cookie" not in headers
-        long = b"GET / HTTP/1.1\r\nHost: x\r\nA: " + b"y" * 40_000 + b"\r\n\r\n"
-        assert b"400" in raw_answer(served.url, long, stop=False).splitlines()[0]
+        endless = b"GET / HTTP/1.1\r\nHost: x\r\nA: " + b"y" * 20_000
+        assert b"400" in raw_answer(served.url, endless, stop=False).splitlines()[0]
 
 
 def test_a_flood_from_one_address_is_slowed_and_counted(tmp_path: Path):

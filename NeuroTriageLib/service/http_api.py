@@ -31,7 +31,7 @@ from .worklist import WorklistExam, counts_by_state, exam_of, history_of, workli
 log = logging.getLogger(__name__)
 
 PAGES_FOLDER = Path(__file__).with_name("pages")
-ASSETS = {"worklist.css": "text/css", "worklist.js": "text/javascript"}
+ASSETS = {"worklist.css": "text/css", "worklist.js": "text/javascript", "icon.svg": "image/svg+xml"}
 HOURS, MOST_HOURS = 24.0, 31 * 24.0  # of the worklist: what is asked for when nothing is said, and at most; ours
 MOST_FORM_BYTES = 4096  # of a name and a password; ours
 

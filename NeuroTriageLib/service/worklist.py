@@ -58,7 +58,7 @@ class WorklistExam:
         images: how many have come.
         stage, fraction: what a reader is doing with it now, and how far it is (0-1).
         finding: names of what was found, "" when nothing was.
-        probability: of the most probable finding that was found, else of the most probable one.
+        probability: of the most probable finding that is named, else of the most probable one.
         volume_ml: of all that was found; None when nothing was, or no mask was drawn.
         waiting: results that have not reached every destination yet.
         given_up: results that will not, after the last try.
@@ -163,7 +163,8 @@ def _order(exam: WorklistExam) -> tuple[Any, ...]:
 def _exam(row: sqlite3.Row, now: float) -> WorklistExam:
     findings = _findings(row["findings"])
     found = [item for item in findings if item.status == "found"]
-    looked = found or [item for item in findings if item.status != "could_not_look"]
+    named = [item for item in found if item.code not in _GENERAL] or found
+    looked = named or [item for item in findings if item.status == "not_found"]
     ended = row["answered_at"] or now
     return WorklistExam(
         id=row["id"],
@@ -184,7 +185,7 @@ def _exam(row: sqlite3.Row, now: float) -> WorklistExam:
         tries=row["tries"],
         reason=row["reason"],
         findings=findings,
-        finding=_names(found),
+        finding=_names(named),
         probability=max((item.probability for item in looked if item.probability is not None), default=None),
         volume_ml=_volume_ml(found),
         waiting=row["waiting"],
@@ -216,11 +217,10 @@ def _rank(state: str, findings: tuple[WorklistFinding, ...]) -> Rank:
     return "nothing" if statuses == {"not_found"} else "look"
 
 
-def _names(found: list[WorklistFinding]) -> str:
-    """The precise findings, largest volume first; the general one where there is no other."""
-    precise = [item for item in found if item.code not in _GENERAL] or found
-    precise = sorted(precise, key=lambda item: -(item.volume_ml or 0.0))
-    return ", ".join(item.name if n == 0 else item.name[:1].lower() + item.name[1:] for n, item in enumerate(precise))
+def _names(named: list[WorklistFinding]) -> str:
+    """The largest volume first, as one phrase."""
+    names = [item.name for item in sorted(named, key=lambda item: -(item.volume_ml or 0.0))]
+    return ", ".join([*names[:1], *(name[:1].lower() + name[1:] for name in names[1:])])
 
 
 def _volume_ml(found: list[WorklistFinding]) -> float | None:

@@ -72,7 +72,7 @@ def fill(node, result: Path):
         for index, path in enumerate(sample if number == 1 else sample[: 2 * number]):
             dataset = pydicom.dcmread(path)
             dataset.PatientName, dataset.PatientID, dataset.PatientBirthDate = name, f"P{1000 + 37 * number}", born
-            dataset.StudyDescription, dataset.AccessionNumber, dataset.PatientSex = study, key, "FM"[number % 2]
+            dataset.StudyDescription, dataset.AccessionNumber, dataset.PatientSex = study, key, "MF"[number % 2]
             if number > 1:
                 dataset.StudyInstanceUID, dataset.SOPInstanceUID = f"1.2.{number}", f"1.2.{number}.{index}"
                 dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID

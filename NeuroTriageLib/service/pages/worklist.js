@@ -67,11 +67,12 @@ function stateCell(exam) {
     cell.append(make("progress", { max: 1, value: exam.fraction ?? 0, "aria-label": "Progress of the reading" }));
   }
   if (exam.rank === "pending" && exam.tries) cell.append(warning(`${exam.tries} failed tries`));
-  if (exam.given_up) cell.append(warning(`${exam.given_up} results not delivered`));
-  else if (exam.waiting) cell.append(make("span", { class: "small", text: `${exam.waiting} results to deliver` }));
+  if (exam.given_up) cell.append(warning(`${results(exam.given_up)} not delivered`));
+  else if (exam.waiting) cell.append(make("span", { class: "small", text: `${results(exam.waiting)} to deliver` }));
   return cell;
 }
 
+const results = (count) => (count === 1 ? "1 result" : `${count} results`);
 const warning = (text) => make("span", { class: "warning", text });
 
 const imageAddress = (exam, number) => `/api/exams/${exam.id}/key_images/${number}`;
@@ -86,14 +87,14 @@ function makeRow(exam) {
     ? make("img", { src: imageAddress(exam, 1), alt: `Key image: ${exam.finding}`, loading: "lazy" }) : null;
   row.append(
     make("td", {}, make("span", { class: "rank", text: RANK_WORDS[exam.rank] }), ...lines(...urgent)),
-    make("td", {}, name, ...lines(facts, study)),
+    make("td", { class: "patient" }, name, ...lines(facts, study)),
     make("td", {}, make("span", { class: "finding", text: findingWords(exam) }),
       ...lines(exam.rank === "look" || exam.rank === "pending" ? exam.reason : "")),
     make("td", { class: "figure", text: percent(exam.probability) }),
     make("td", { class: "figure", text: millilitres(exam.volume_ml) }),
     make("td", { class: "figure age" }),
     stateCell(exam),
-    make("td", {}, picture),
+    make("td", { class: "picture" }, picture),
   );
   row.addEventListener("click", () => { choose(exam.id); openExam(exam.id); });
   return row;
@@ -258,6 +259,7 @@ async function openExam(id) {
       pane.replaceChildren(...examParts(exam));
     }
     pane.hidden = false;
+    document.body.classList.add("open");
   } catch {
     closeExam(); // the list says that the node does not answer
   }
@@ -266,6 +268,7 @@ async function openExam(id) {
 function closeExam() {
   list.open = null;
   byId("exam").hidden = true;
+  document.body.classList.remove("open");
   delete byId("exam").dataset.shown;
   if (list.chosen !== null) choose(list.chosen);
 }

@@ -15,6 +15,7 @@ from ..core.errors import ConfigError
 Say = Callable[[str], None]
 """Takes one line for people."""
 
+LEAST_CHARACTERS = 12  # of a password that is the only factor; NIST SP 800-63B asks for 8 at least, ours
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -30,6 +31,10 @@ def add_node_arguments(commands: Any) -> None:
     _add_config(status)
     status.add_argument("--json", action="store_true", help="print JSON")
     status.set_defaults(node=_status)
+    password = commands.add_parser("password", help="what the site's file keeps of a password, for [[http.users]]")
+    password.set_defaults(node=_password)
+    token = commands.add_parser("token", help="a new token for a program, and what the site's file keeps of it")
+    token.set_defaults(node=_token)
     again = commands.add_parser("retry", help="queue exams of a study again that were set aside")
     _add_config(again)
     again.add_argument("study", metavar="STUDY_UID", help="StudyInstanceUID, as `node status` names it")
@@ -77,6 +82,29 @@ def _status(options: argparse.Namespace, say: Say) -> int:
 
     status = node_status(read_site_file(options.config))
     say(json.dumps(status, indent=1) if options.json else "\n".join(status_lines(status)))
+    return 0
+
+
+def _password(options: argparse.Namespace, say: Say) -> int:
+    from getpass import getpass
+
+    from .http_passwords import password_hash
+
+    password = getpass("Password: ")
+    if len(password) < LEAST_CHARACTERS:
+        raise ConfigError(f"The password has fewer than {LEAST_CHARACTERS} characters.", next_step="Choose another.")
+    if getpass("Again: ") != password:
+        raise ConfigError("The two passwords differ.", next_step="Try again.")
+    say(f'password_hash = "{password_hash(password)}"')
+    return 0
+
+
+def _token(options: argparse.Namespace, say: Say) -> int:
+    from .http_passwords import new_token, token_hash
+
+    token = new_token()
+    say(f"Token, shown only now: {token}")
+    say(f'token_sha256 = "{token_hash(token)}"')
     return 0
 
 

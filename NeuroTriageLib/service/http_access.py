@@ -71,6 +71,13 @@ class _Session:
     used: float
 
 
+def check_password_hashes(users: Sequence[HttpUser]) -> None:
+    """Raises ConfigError when a password of the site's file is not kept as password_hash makes it."""
+    for user in users:
+        if user.password_hash is not None:
+            check_password_hash(user.password_hash)
+
+
 class Access:
     """Knows the users, and who is logged in; safe to use from several threads.
 
@@ -82,9 +89,7 @@ class Access:
     """
 
     def __init__(self, users: Sequence[HttpUser], clock: Callable[[], float] = time.monotonic) -> None:
-        for user in users:
-            if user.password_hash is not None:
-                check_password_hash(user.password_hash)
+        check_password_hashes(users)
         self._by_name = {user.name: user for user in users}
         self._tokens = [(user.token_sha256, user) for user in users if user.token_sha256 is not None]
         self._clock = clock

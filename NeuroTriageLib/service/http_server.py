@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import ssl
 import threading
-from typing import Any
 
 import uvicorn
 from anyio.to_thread import current_default_thread_limiter
@@ -14,6 +12,7 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from ..core.errors import ConfigError
+from .server_tls import server_context
 from .site_config import Http
 
 # Connections at once, whatever they do; a hospital's screens poll, they do not stay (ours).
@@ -61,14 +60,6 @@ class HttpServer:
     """
 
     def __init__(self, settings: Http, app: ASGIApp) -> None:
-        options: dict[str, Any] = {}
-        if settings.tls is not None:
-            options = {
-                "ssl_certfile": settings.tls.certificate,
-                "ssl_keyfile": settings.tls.private_key,
-                "ssl_ca_certs": settings.tls.authorities,
-                "ssl_cert_reqs": ssl.CERT_REQUIRED if settings.tls.authorities else ssl.CERT_NONE,
-            }
         config = uvicorn.Config(
             app,
             http=ImpatientProtocol,
@@ -81,16 +72,17 @@ class HttpServer:
             limit_concurrency=MOST_CONNECTIONS,
             timeout_graceful_shutdown=STOP_S,
             h11_max_incomplete_event_size=16 * 1024,  # of a request's head; ours, a quarter of the default
-            **options,
         )
+        config.load()
+        if settings.tls is not None:
+            config.ssl = server_context(settings.tls)
         try:
-            config.load()
             self._socket = socket.create_server((settings.address, settings.port))
-        except (OSError, ssl.SSLError) as error:
+        except OSError as error:
             raise ConfigError(
                 f"The pages cannot be served: {error.strerror or error}.",
                 where=f"{settings.address}:{settings.port}",
-                next_step="Check address, port and certificates in [http].",
+                next_step="Check address and port in [http].",
             ) from error
         self._server = _Server(config)
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],), name="http")

@@ -17,6 +17,7 @@ from .data_folder import DataFolder
 from .dicom_receiver import DicomReceiver
 from .exam_queue import ExamQueue
 from .folder_watch import FolderWatch
+from .http_service import http_server
 from .inbox import Inbox
 from .ledger import Ledger
 from .outbox import Outbox
@@ -81,6 +82,7 @@ class Node:
         self._courier = Courier(self.outbox)
         reports = event_handlers(self._courier.commitments)
         self.receiver = DicomReceiver(site, self.inbox, self.ledger, reports, REPORT_CLASSES)
+        self.pages = http_server(site, site.http, self.ledger, self.data, self.inbox) if site.http else None
         self._parts = self._all_parts(process)
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -94,12 +96,16 @@ class Node:
             self._threads.append(thread)
         if self.site.callers:
             self.receiver.start()
+        if self.pages is not None:
+            self.pages.start()
         log.info("node started", extra={"parts": [part.name for part in self._parts]})
 
     def stop(self) -> None:
         """Let nobody in any more, end what runs, and release the data folder. What was being read waits again."""
         self._stop.set()
         self.receiver.stop()
+        if self.pages is not None:
+            self.pages.stop()
         until = time.monotonic() + STOP_S
         for thread in self._threads:
             thread.join(max(0.1, until - time.monotonic()))

@@ -146,6 +146,7 @@ class ExamReader:
         from ..outputs.folder import write_outputs
         from ..pipeline import Choices, Readers, triage_input
         from ..triage_options import DicomWriter, SceneWriter
+        from .review_files import write_review_files
 
         forms = argparse.Namespace(dicom_masks=self._settings.dicom_masks, dicom_heatmap=self._settings.dicom_heatmap)
         dicom = DicomWriter(forms)
@@ -162,6 +163,7 @@ class ExamReader:
         progress("writing", 0.0)
         write_scene = SceneWriter() if self._settings.scene else None
         write_outputs(results, job.result, write_scene=write_scene, write_dicom=dicom)
+        write_review_files(results, job.result)
         sync_tree(job.result)
         return exam_answer(results, job.result.name)
 

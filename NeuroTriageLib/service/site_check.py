@@ -11,6 +11,7 @@ from ..core.errors import ConfigError, ModelError
 from .client_tls import client_context
 from .data_folder import DataFolder
 from .first_look import SYSTEM as FIRST_SYSTEM
+from .http_access import check_password_hashes
 from .server_tls import server_context
 from .site_config import Destination, SiteConfig
 
@@ -49,6 +50,7 @@ def _in(site: SiteConfig) -> Iterator[str]:
     rule = site.completeness
     yield f"An exam is complete when nothing came for {rule.quiet_s:g} s, or after {rule.longest_s:g} s."
     if site.http is not None:
+        check_password_hashes(site.http.users)
         yield f"HTTP{'S' if site.http.tls else ''}: {site.http.address}:{site.http.port}, {len(site.http.users)} users."
 
 

@@ -44,6 +44,7 @@ ALLOWED_ROOMS: dict[str, set[str]] = {
         *("core", "io", "series_selection", "catalog", "triage_options", "pipeline", "outputs", "simulation"),
         *("training", "evaluation", "datasets", "service"),
     },
+    "node_client": {"core", "study_files"},
     "study_files": {"core", "io", "series_selection"},
     "worker": {"core", "catalog", "pipeline", "outputs", "study_files"},
     "service": {

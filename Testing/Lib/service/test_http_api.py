@@ -6,6 +6,7 @@ import http.client
 import io
 import json
 import logging
+import ssl
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -14,10 +15,12 @@ from urllib.parse import urlencode
 import pytest
 from PIL import Image
 
+from NeuroTriageLib.core.errors import ConfigError
 from NeuroTriageLib.core.exam_bundle import unpack_bundle
 from NeuroTriageLib.core.exchange import load_exam
-from NeuroTriageLib.service.site_config import Http
+from NeuroTriageLib.service.site_config import Http, Tls
 from NeuroTriageLib.study_files import load_series
+from Testing.Lib.service.certificates import make_certificates
 from Testing.Lib.service.made_node import (
     FOUND,
     METRICS_TOKEN,
@@ -277,12 +280,30 @@ def test_the_history_of_an_exam_survives_its_files(tmp_path: Path):
 
 
 def test_a_port_that_is_taken_and_a_certificate_that_is_none_are_told(tmp_path: Path):
-    from NeuroTriageLib.core.errors import ConfigError
-    from NeuroTriageLib.service.site_config import Tls
-
     with ServedNode(MadeNode(tmp_path)) as served, pytest.raises(ConfigError):
         ServedNode(MadeNode(tmp_path), settings=Http(port=int(served.url.rsplit(":", 1)[1]), users=USERS))
     (tmp_path / "no.pem").write_text("nothing")
     broken = Tls(certificate=tmp_path / "no.pem", private_key=tmp_path / "no.pem")
     with pytest.raises(ConfigError):
         ServedNode(MadeNode(tmp_path), settings=replace(Http(port=0, users=USERS), tls=broken))
+
+
+def test_over_tls_the_session_never_leaves_it_and_a_client_without_its_certificate_stays_outside(tmp_path: Path):
+    tls = make_certificates(tmp_path / "tls")
+    with ServedNode(MadeNode(tmp_path / "node"), settings=Http(port=0, tls=tls, users=USERS), secure=True) as served:
+        port = int(served.url.rsplit(":", 1)[1])
+        known = ssl.create_default_context(cafile=str(tls.authorities))
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            _asked_over_tls(port, known)
+        known.load_cert_chain(str(tls.certificate), str(tls.private_key))
+        status, headers = _asked_over_tls(port, known)
+    assert status == 303 and "Secure" in headers["set-cookie"] and "strict-transport-security" in headers
+
+
+def _asked_over_tls(port: int, context: ssl.SSLContext):
+    connection = http.client.HTTPSConnection("localhost", port, context=context, timeout=20)
+    connection.request("POST", "/login", urlencode({"user": USER, "password": PASSWORD}))
+    answer = connection.getresponse()
+    answer.read()
+    connection.close()
+    return answer.status, {key.lower(): value for key, value in answer.getheaders()}

@@ -23,7 +23,7 @@ from NeuroTriageLib.service.exam_queue import ExamQueue
 from NeuroTriageLib.service.inbox import Inbox
 from NeuroTriageLib.service.ledger import Ledger
 from NeuroTriageLib.service.site_config import Caller, Limits, Node, SiteConfig, Tls
-from Testing.Lib.service.certificates import make_certificates
+from Testing.Lib.service.authority import Authority
 from Testing.Lib.service.small_exams import send, small_image, small_site, study_uid
 
 SUCCESS, OUT_OF_RESOURCES, NOT_UNDERSTOOD = 0x0000, 0xA700, 0xC000
@@ -158,7 +158,9 @@ def test_a_stranger_who_announces_gigabytes_or_talks_nonsense_is_cut_off(tmp_pat
 
 
 def test_over_tls_only_clients_with_a_certificate_get_in_and_a_silent_one_blocks_nobody(tmp_path: Path) -> None:
-    tls = make_certificates(tmp_path / "tls")
+    authority = Authority(tmp_path / "tls")
+    identity = authority.identity("localhost", "DNS:localhost")
+    tls = Tls(identity.certificate, identity.key, authority.certificate)
     site = small_site(tmp_path, node=Node(data_folder=tmp_path / "data", port=0, tls=tls))
     with door(site) as opened, socket.create_connection(("127.0.0.1", opened.port)):
         assert send(opened.port, [small_image(1, 1)], tls=client_context(tls)) == [SUCCESS]

@@ -20,7 +20,7 @@ from NeuroTriageLib.core.exam_bundle import unpack_bundle
 from NeuroTriageLib.core.exchange import load_exam
 from NeuroTriageLib.service.site_config import Http, Tls
 from NeuroTriageLib.study_files import load_series
-from Testing.Lib.service.certificates import make_certificates
+from Testing.Lib.service.authority import Authority
 from Testing.Lib.service.made_node import (
     FOUND,
     METRICS_TOKEN,
@@ -289,7 +289,9 @@ def test_a_port_that_is_taken_and_a_certificate_that_is_none_are_told(tmp_path: 
 
 
 def test_over_tls_the_session_never_leaves_it_and_a_client_without_its_certificate_stays_outside(tmp_path: Path):
-    tls = make_certificates(tmp_path / "tls")
+    authority = Authority(tmp_path / "tls")
+    identity = authority.identity("node", "DNS:localhost")
+    tls = Tls(identity.certificate, identity.key, authority.certificate)
     with ServedNode(MadeNode(tmp_path / "node"), settings=Http(port=0, tls=tls, users=USERS), secure=True) as served:
         port = int(served.url.rsplit(":", 1)[1])
         known = ssl.create_default_context(cafile=str(tls.authorities))

@@ -135,12 +135,12 @@ class ExamQueue:
         )
         return int(exam["id"])
 
-    def touch(self, db: sqlite3.Connection, study_uid: str) -> None:
-        """A known image was sent again: the sender is still at it."""
-        db.execute(
-            "UPDATE exam SET last_image_at = ? WHERE study_uid = ? AND state = 'receiving'",
-            (self._ledger.now(), study_uid),
-        )
+    def touch(self, db: sqlite3.Connection, study_uid: str, arrival: Arrival) -> None:
+        """A known image was sent again: the sender is still at it, or has not heard that its last image is here."""
+        exam = db.execute("SELECT id FROM exam WHERE study_uid = ? AND state = 'receiving'", (study_uid,)).fetchone()
+        if exam is not None:
+            db.execute("UPDATE exam SET last_image_at = ? WHERE id = ?", (self._ledger.now(), exam["id"]))
+            self.complete_if_counted(db, exam["id"], arrival)
 
     def complete_if_counted(self, db: sqlite3.Connection, exam_id: int, arrival: Arrival) -> None:
         """Queue an exam that has as many images as its sender always sends."""

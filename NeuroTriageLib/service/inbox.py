@@ -137,7 +137,7 @@ class Inbox:
         try:
             with self._ledger.transaction() as db:
                 if self._is_known(db, half, uids):
-                    self._queue.touch(db, uids.study)
+                    self._queue.touch(db, uids.study, arrival)
                     return False
                 exam_id = self._queue.exam_for(db, uids.study, arrival, self._limits.images_per_exam)
                 if not final.parent.exists():

@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from Testing.Lib.service.kill_run import KillPlan, KillRun, KillTable
 
 COLUMNS = (
-    *("at_s", "life_s", "pacs", "images", "arriving"),
+    *("at_s", "when", "life_s", "pacs", "images", "arriving"),
     *("receiving", "queued", "reading", "answered", "done"),
 )
 
@@ -78,7 +78,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--senders", type=int, default=8)
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--pacs-stops", type=int, default=2)
-    parser.add_argument("--longest-life-s", type=float, default=6.0)
+    parser.add_argument("--longest-life-s", type=float, default=4.0)
     parser.add_argument("--limit-s", type=float, default=1500.0)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path)

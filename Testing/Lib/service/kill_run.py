@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,7 @@ class KillPlan:
         exams, images: exams, and images of each.
         senders: at once.
         kills: of the node, at random moments of its life, its start included.
-        longest_life_s: after which it is killed at the latest.
+        longest_life_s: after it has started it is killed at the latest after this; every fifth time while it starts.
         pacs_stops: how often the PACS is away; spread evenly over the kills.
         limit_s: everything must be done by then.
     """
@@ -108,11 +109,12 @@ class KillRun:
         self._node: subprocess.Popen | None = None
         self._log = (folder / "node.log").open("ab")
         self._begun = time.monotonic()
+        self._kills = 0
 
     def run(self) -> KillTable:
         """Do it, and look at what became of everything."""
         table = KillTable()
-        todo = list(range(self.plan.exams))
+        todo = list(reversed(range(self.plan.exams)))
         senders = [threading.Thread(target=self._send, args=(todo,), daemon=True) for _ in range(self.plan.senders)]
         self._start()
         for thread in senders:
@@ -138,6 +140,12 @@ class KillRun:
         command = [sys.executable, "-m", "Testing.Lib.service.quick_node", str(self.site)]
         self._node = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=self._log)
 
+    def _wait_for_the_start(self) -> None:
+        while time.monotonic() - self._begun < self.plan.limit_s:
+            with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1):
+                return
+            time.sleep(0.1)
+
     def _kill_often(self, table: KillTable) -> None:
         chance, plan = random.Random(self.plan.seed), self.plan
         away = {round((number + 0.5) * plan.kills / plan.pacs_stops) for number in range(plan.pacs_stops)}
@@ -150,11 +158,15 @@ class KillRun:
                 self.pacs.stop()
                 is_away = True
             life = chance.uniform(0.0, plan.longest_life_s)
+            starts = number % 5 == 4
+            if not starts:
+                self._wait_for_the_start()
             time.sleep(life)
             assert self._node is not None
             self._node.kill()  # SIGKILL
             self._node.wait()
-            table.kills.append(self._row(life, is_away))
+            table.kills.append(self._row(life, is_away) | {"when": "starts" if starts else "runs"})
+            self._kills = number + 1
             self._start()
         if is_away:
             self.pacs.start()
@@ -177,9 +189,12 @@ class KillRun:
                 study = todo.pop()
             except IndexError:
                 return
+            while study >= self.plan.exams * (self._kills + 1) / (self.plan.kills + 1):
+                time.sleep(PACE_S)  # so that there is work between any two kills
+            kind = "SLOW" if study % 4 == 0 else "HEAD"
             waiting = list(range(self.plan.images))
             while waiting:
-                statuses = send(self.port, [small_image(study, number) for number in waiting])
+                statuses = send(self.port, [small_image(study, number, kind) for number in waiting])
                 taken = [number for number, status in zip(waiting, statuses, strict=False) if status == 0]
                 self.acknowledged |= {str(small_image(study, number).SOPInstanceUID) for number in taken}
                 waiting = [number for number in waiting if number not in taken]

@@ -90,6 +90,15 @@ def test_an_exam_is_complete_at_once_when_its_sender_always_sends_so_many(ward: 
     assert ward.exam(1)["state"] == "queued"
 
 
+def test_a_last_image_that_a_start_has_taken_in_completes_the_exam_when_it_is_sent_again(ward: Ward) -> None:
+    """The node was killed between file and acknowledgement: who had sent it is not known when it is taken in."""
+    ward.arrive(1, 1, expected=2)
+    ward.inbox.receive([as_bytes(small_image(1, 2))], Arrival("recovered"))
+    assert ward.exam(1)["state"] == "receiving"
+    ward.arrive(1, 2, expected=2)
+    assert ward.exam(1)["state"] == "queued"
+
+
 def test_an_exam_that_waits_takes_a_late_image_and_waits_for_quiet_again(ward: Ward) -> None:
     ward.complete(1)
     ward.now += 5

@@ -65,11 +65,15 @@ def thinned(series: Series) -> Series:
     if heights is None:
         return series
     order = np.argsort(heights)
-    spacing = float(np.median(np.diff(heights[order])))
-    step = int(STEP_MM / spacing + 1e-3) if spacing > 0 else 1
-    if step <= 1:
+    step = slice_step(float(np.median(np.diff(heights[order]))) if len(order) > 1 else 0.0)
+    if step == 1:
         return series
     return replace(series, instances=tuple(series.instances[index] for index in order[::step]))
+
+
+def slice_step(spacing_mm: float) -> int:
+    """Every how many-th slice is looked at."""
+    return max(1, int(STEP_MM / spacing_mm + 1e-3)) if spacing_mm > 0 else 1
 
 
 def _heights_mm(series: Series) -> np.ndarray | None:

@@ -51,9 +51,7 @@ class RetentionSweep:
                 removed += sum(self.remove_images(row["study_uid"]) for row in self._old_images(state, days))
         if self._rule.results_days is not None:
             removed += sum(self.remove_results(row["id"]) for row in self._old_results(self._rule.results_days))
-        if self._rule.disk_share is not None:
-            removed += self._make_room(self._rule.disk_share)
-        return removed
+        return removed + self._make_room(self._rule.disk_share)
 
     def remove_images(self, study_uid: str) -> bool:
         """Remove a study's images; False when it is not past any more, because an image has just come."""

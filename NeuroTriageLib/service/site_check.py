@@ -93,7 +93,7 @@ def _kept(site: SiteConfig) -> Iterator[str]:
         (rule.set_aside_days, "images of exams that were set aside"),
     ):
         yield f"Keeps {what} {'for ever' if days is None else f'{days:g} days'}."
-    if rule.disk_share is not None:
+    if rule.disk_share < 1.0:
         yield f"Removes the oldest done exams earlier when the disk is fuller than {rule.disk_share:.0%}."
     yield f"Data: {data.path}."
 

@@ -39,6 +39,7 @@ Network = Annotated[str, AfterValidator(_network)]
 Port = Annotated[int, Field(ge=0, le=65535)]  # 0: any free one (tests)
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
+Days = Annotated[NotNegative | None, BeforeValidator(lambda value: None if value == "never" else value)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
@@ -324,20 +325,20 @@ class Http:
 
 @dataclass(frozen=True, config=_STRICT)
 class Retention:
-    """[retention]: what is removed when. The ledger and its audit trail stay. None is never.
+    """[retention]: what is removed when. The ledger and its audit trail stay. "never" (in Python None) keeps for ever.
 
     Args:
         images_days: the received images of exams that are done, days after that.
         results_days: their result files.
         set_aside_days: images of exams that could not be read.
         disk_share: when the disk is fuller than this share, images and then results of done exams go, the oldest first,
-            whatever their age.
+            whatever their age; 1 is never.
     """
 
-    images_days: NotNegative | None = 7.0
-    results_days: NotNegative | None = 30.0
-    set_aside_days: NotNegative | None = 30.0
-    disk_share: Share | None = 0.9
+    images_days: Days = 7.0
+    results_days: Days = 30.0
+    set_aside_days: Days = 30.0
+    disk_share: Share = 0.9
 
 
 @dataclass(frozen=True, config=_STRICT)

@@ -50,7 +50,7 @@ class Archive:
         return [row["state"] for row in self.ledger.rows("SELECT state FROM exam ORDER BY id")]
 
 
-BY_AGE = Retention(images_days=7, results_days=30, set_aside_days=30, disk_share=None)
+BY_AGE = Retention(images_days=7, results_days=30, set_aside_days=30, disk_share=1.0)
 
 
 @pytest.fixture

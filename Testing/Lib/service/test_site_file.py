@@ -54,6 +54,11 @@ def test_what_is_wrong_is_named(tmp_path: Path, text: str, named: str) -> None:
     assert named in caught.value.message()
 
 
+def test_things_can_be_kept_for_ever(tmp_path: Path) -> None:
+    rule = read(tmp_path, '[node]\ndata_folder = "d"\n[retention]\nresults_days = "never"\n').retention
+    assert (rule.images_days, rule.results_days) == (7.0, None)
+
+
 def test_a_missing_file_is_a_clear_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"site\.toml"):
         read_site_file(tmp_path / "site.toml")

@@ -31,6 +31,8 @@ REJECTED_CALLER = (1, 1, 3)
 NOT_AUTHORIZED = 0x0124  # PS3.7, C.5.18
 PREAMBLE = bytes(128) + b"DICM"
 PDU_BYTES = 1 << 17  # what a caller may send at once; fewer and larger ones are faster; ours
+REFUSALS_PER_MINUTE = 60  # that are written down: strangers must not fill the disk with them; ours
+CONNECTIONS_FOR_EACH = 4  # so many connections as associations are allowed, before anything was said; ours
 LARGEST_PDU_BYTES = 1 << 20  # no association request is near this (128 contexts of a few kB); ours
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -63,6 +65,7 @@ class DicomReceiver:
         self._rates = {caller.ae_title: _Rate(caller.images_per_minute) for caller in site.callers}
         self._further, self._further_classes = list(further), further_classes
         self._bytes: dict[Any, int] = {}
+        self._refusals = _Allowance(REFUSALS_PER_MINUTE)
         self._server: Any = None
 
     @property
@@ -122,7 +125,8 @@ class DicomReceiver:
         """Bound what a connection can cost before anything is known of it; pynetdicom itself reads any length."""
         sock = event.assoc.dul.socket
         sock.socket.settimeout(self._site.limits.idle_s)
-        read, welcome = sock.recv, self._is_known_address(_address(event.assoc))
+        crowded = len(event.assoc.ae.active_associations) >= CONNECTIONS_FOR_EACH * self._site.limits.associations
+        read, welcome = sock.recv, not crowded and self._is_known_address(_address(event.assoc))
 
         def recv(nr_bytes: int) -> bytearray:
             if not welcome or nr_bytes > LARGEST_PDU_BYTES:
@@ -207,7 +211,9 @@ class DicomReceiver:
         return SUCCESS
 
     def _note(self, event: str, detail: str) -> None:
-        """One line of audit and log; a full disk must not end the association's thread."""
+        """One line of audit and log, not without end; a full disk must not end the association's thread."""
+        if not self._refusals.take():
+            return
         log.warning(event, extra={"reason": detail})
         try:
             with self._ledger.transaction() as db:
@@ -236,6 +242,23 @@ class _Rate:
             turn = max(self._free_at, now)
             self._free_at = turn + self._step
         self._sleep(turn - now)
+
+
+class _Allowance:
+    """So many a minute, and no more."""
+
+    def __init__(self, per_minute: int, now: Callable[[], float] = time.monotonic) -> None:
+        self._per_minute, self._now = per_minute, now
+        self._begun, self._taken = now(), 0
+        self._lock = threading.Lock()
+
+    def take(self) -> bool:
+        """False when this minute's are used up."""
+        with self._lock:
+            if self._now() - self._begun >= 60.0:
+                self._begun, self._taken = self._now(), 0
+            self._taken += 1
+            return self._taken <= self._per_minute
 
 
 def _calling_title(assoc: Any) -> str:

@@ -74,6 +74,14 @@ class Node:
                 where=str(self.data.path),
                 next_step="Stop it first, or name another folder.",
             ) from error
+        try:
+            self._make(process, now)
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def _make(self, process: Callable[[Readers, Purpose], ReaderProcess], now: Callable[[], float]) -> None:
+        site = self.site
         self.ledger = Ledger(self.data.ledger, now)
         self.queue = ExamQueue(self.ledger, site.completeness, site.order, site.readers.tries)
         self.inbox = Inbox(self.ledger, self.data, self.queue, site.limits)
@@ -86,6 +94,7 @@ class Node:
         self._parts = self._all_parts(process)
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
+        self._doors: list[Callable[[], None]] = []  # how each that was opened is closed
 
     def start(self) -> None:
         """Make order after the last end, whatever it was, then let images in. Raises ConfigError."""
@@ -96,16 +105,17 @@ class Node:
             self._threads.append(thread)
         if self.site.callers:
             self.receiver.start()
+            self._doors.append(self.receiver.stop)
         if self.pages is not None:
             self.pages.start()
+            self._doors.append(self.pages.stop)
         log.info("node started", extra={"parts": [part.name for part in self._parts]})
 
     def stop(self) -> None:
         """Let nobody in any more, end what runs, and release the data folder. What was being read waits again."""
         self._stop.set()
-        self.receiver.stop()
-        if self.pages is not None:
-            self.pages.stop()
+        for close in self._doors:
+            close()
         until = time.monotonic() + STOP_S
         for thread in self._threads:
             thread.join(max(0.1, until - time.monotonic()))

@@ -71,7 +71,7 @@ def send(
     """The status of each image by C-STORE, -1 without an answer; [] when the association was refused."""
     entity = AE(ae_title=calling)
     entity.add_requested_context(CTImageStorage, ExplicitVRLittleEndian)
-    entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = 10
+    entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = 60
     tls_args = None if tls is None else (tls, "localhost")
     association = entity.associate("127.0.0.1", port, ae_title=called, tls_args=tls_args)
     if not association.is_established:

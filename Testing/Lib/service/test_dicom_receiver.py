@@ -18,7 +18,7 @@ from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind, Ver
 from NeuroTriageLib.core.errors import ConfigError
 from NeuroTriageLib.service.client_tls import client_context
 from NeuroTriageLib.service.data_folder import DataFolder
-from NeuroTriageLib.service.dicom_receiver import DicomReceiver, _Rate
+from NeuroTriageLib.service.dicom_receiver import DicomReceiver, _Allowance, _Rate
 from NeuroTriageLib.service.exam_queue import ExamQueue
 from NeuroTriageLib.service.inbox import Inbox
 from NeuroTriageLib.service.ledger import Ledger
@@ -183,6 +183,25 @@ def test_eight_senders_at_once_lose_nothing(tmp_path: Path) -> None:
             thread.join()
         assert statuses == {study: [SUCCESS] * 6 for study in range(8)}
         assert opened.images() == 48
+
+
+def test_silent_connections_are_cut_off_when_they_become_too_many(tmp_path: Path) -> None:
+    with door(small_site(tmp_path, limits=Limits(keep_free_gb=0, associations=1, idle_s=30))) as opened:
+        silent = [socket.create_connection(("127.0.0.1", opened.port)) for _ in range(4)]
+        time.sleep(0.5)
+        with socket.create_connection(("127.0.0.1", opened.port), timeout=10) as late:
+            late.sendall(b"\x01\x00\x00\x00\x00\x40" + bytes(64))
+            assert late.recv(1) == b""
+        for connection in silent:
+            connection.close()
+
+
+def test_refusals_are_written_down_but_not_without_end() -> None:
+    seconds = [0.0]
+    allowance = _Allowance(3, now=lambda: seconds[0])
+    assert [allowance.take() for _ in range(5)] == [True, True, True, False, False]
+    seconds[0] = 61.0
+    assert allowance.take()
 
 
 def test_a_taken_port_is_a_clear_error(tmp_path: Path) -> None:

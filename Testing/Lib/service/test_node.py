@@ -26,7 +26,8 @@ from NeuroTriageLib.service.node import Node
 from NeuroTriageLib.service.node_log import JsonLines
 from NeuroTriageLib.service.node_status import node_status
 from NeuroTriageLib.service.reader_process import ReaderProcess
-from NeuroTriageLib.service.site_config import Destination, SiteConfig, Watch
+from NeuroTriageLib.service.site_config import Destination, Http, SiteConfig, Watch
+from NeuroTriageLib.service.site_config import Node as NodeSection
 from Testing.Lib.service import quick_reader
 from Testing.Lib.service.kill_run import KillPlan, KillRun
 from Testing.Lib.service.pacs import Pacs
@@ -101,6 +102,16 @@ def test_two_nodes_cannot_use_one_folder(tmp_path: Path) -> None:
         assert node_status(site)["running"]
         assert states(node) == []
     assert not node_status(site)["running"]
+
+
+def test_a_node_that_cannot_begin_frees_its_folder_and_says_why(tmp_path: Path) -> None:
+    with running(small_site(tmp_path)) as node:
+        taken = NodeSection(data_folder=tmp_path / "other", port=node.receiver.port)
+        other = Node(small_site(tmp_path, node=taken, http=Http(port=0)), QUICK)
+        with pytest.raises(ConfigError, match="cannot be received there"):
+            other.start()
+        other.stop()
+    assert not node_status(other.site)["running"]
 
 
 def test_a_part_that_breaks_is_told_and_started_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

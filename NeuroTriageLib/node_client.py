@@ -140,7 +140,7 @@ class NodeClient:
                 for bundle in sorted(folder.glob("exam_*.zip"), key=lambda path: int(path.stem.removeprefix("exam_")))
             ]
             study = inspect_studies([images])[0]
-        told = {key: study[key] for key in ("study_instance_uid", "study_date", "patient_key")}
+        told = {key: study[key] for key in ("study_instance_uid", "study_date", "patient_key", "reads")}
         self._emit(event="opened", id=request["id"], results=list(map(str, results)), study=told)
 
     def _copy(self, answer: Any, kept: IO[bytes], request: dict[str, Any]) -> None:

@@ -15,6 +15,7 @@ from .findings_rows import finding_rows, summary
 from .findings_section import FindingsSection, OtherSeries
 from .installation import Installation
 from .measure_section import MeasureSection
+from .node_section import NodeSection
 from .report_section import ReportSection
 from .review import Review
 from .review_node import restore, review_nodes, study_siblings
@@ -55,6 +56,7 @@ class PanelWidget:
         self.sign = SignSection(ui, self.store, self._on_saved, self.open_next_case)
         self.cases = CasesSection(ui, self.store, self.open_case)
         self.report = ReportSection(ui, self.store, send)
+        self.node = NodeSection(ui, self.show_review, self._on_busy)
         self.shortcuts = Shortcuts(root, self._actions())
         ui.shortcutsLabel.toolTip = shortcuts_text()
         self._sections = (self.findings, self.view, self.edit, self.measure, self.sign, self.cases, self.report)
@@ -67,7 +69,7 @@ class PanelWidget:
         """The panel goes away: end the worker, let go of every node."""
         self._watch(None)
         self.show_review(None)
-        for section in (self.run, self.study, self.measure, self.sign, self.report):
+        for section in (self.run, self.study, self.measure, self.sign, self.report, self.node):
             section.close()
 
     def enter(self) -> None:
@@ -76,12 +78,14 @@ class PanelWidget:
         if self.review is not None:
             self.review.set_watched(True)
         self.run.describe()
+        self.node.enter()
 
     def leave(self) -> None:
         """The user opens another module: keys, layout and strokes are theirs again; a run goes on."""
         self.shortcuts.set_active(False)
         self.view.leave()
         self.edit.stop()
+        self.node.leave()
         if self.review is not None:
             self.review.set_watched(False)
 
@@ -92,6 +96,7 @@ class PanelWidget:
         self.show_review(None)
         self.run.forget_scene()
         self.study.forget()
+        self.node.forget_scene()
 
     def use_parameters(self, parameters) -> None:
         """Follow this parameter node from now on."""
@@ -200,8 +205,11 @@ class PanelWidget:
         self.run.tell(text, "problem")
 
     def _on_busy(self) -> None:
-        """A run begins or ends."""
-        self.ui.studySection.enabled = self.ui.casesSection.enabled = not self.run.state.busy
+        """A run begins or ends, or an exam of the node comes."""
+        free = not self.run.state.busy and not self.node.busy
+        self.ui.studySection.enabled = self.ui.casesSection.enabled = free
+        self.ui.runSection.enabled = not self.node.busy
+        self.node.set_locked(self.run.state.busy)
 
     def _on_worker_answer(self, event: dict) -> None:
         """Answers that are no run's."""

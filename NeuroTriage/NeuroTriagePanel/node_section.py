@@ -22,7 +22,7 @@ from .step_by_step import StepByStep
 from .theme import color, tone_style
 from .worker_client import WorkerClient, WorkerCommand
 
-COLUMNS = ("Patient", "Finding", "p", "mL", "Age")
+COLUMNS = ("Finding", "Patient", "p", "mL", "Age")
 ASK_MS = 5000
 """How often the list is asked for while the section is open; unchanged it costs an answer without a body (ours)."""
 CLIENT = ("-m", "NeuroTriageLib.node_client")
@@ -239,8 +239,8 @@ class NodeSection:
     def _cells(self, exam: dict) -> tuple[str, ...]:
         probability, volume = exam["probability"], exam["volume_ml"]
         return (
-            exam["patient"]["patient_name"] or f"...{exam['study_uid'][-12:]}",
             _what(exam),
+            exam["patient"]["patient_name"] or f"...{exam['study_uid'][-12:]}",
             NONE if probability is None else f"{100 * probability:.0f} %",
             NONE if volume is None else f"{volume:.1f}",
             self._age(exam),
@@ -270,5 +270,5 @@ def _what(exam: dict) -> str:
 
 def _tooltip(exam: dict) -> str:
     patient = exam["patient"]
-    lines = [patient["patient_id"], patient["study_description"], patient["accession_number"], exam["reason"]]
+    lines = [exam["finding"], patient["patient_id"], patient["study_description"], patient["accession_number"], exam["reason"]]
     return "\n".join(line for line in lines if line)

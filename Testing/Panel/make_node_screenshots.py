@@ -56,11 +56,17 @@ def main() -> None:
     parser.add_argument("result", type=Path)
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "pictures")
     options = parser.parse_args()
-    make(options.result, options.out)
+    from slicer_host import application
+
+    with tempfile.TemporaryDirectory() as folder:
+        application.start(Path(folder))
+        make(options.result, options.out)
     from make_screenshots import shrink
 
     shrink(options.out, "panel_1_worklist.png")
 
 
 if __name__ == "__main__":
-    main()
+    from slicer_host.application import run_and_leave
+
+    run_and_leave(main)

@@ -62,7 +62,7 @@ def test_an_exam_of_the_list_opens_for_review_with_its_images_masks_and_findings
     widget = panel_with_node(url)
     ask(widget)
     rows = table_texts(widget.ui.nodeTable)
-    assert rows[0][:2] == ["DOE, JANE", "Intraparenchymal hemorrhage"] and rows[1][1] == "being read, 25 %"
+    assert rows[0][:2] == ["Intraparenchymal hemorrhage", "DOE, JANE"] and rows[1][0] == "being read, 25 %"
     assert "1 with findings, 1 waiting" in widget.ui.nodeLabel.text
     widget.ui.nodeTable.setCurrentCell(1, 0)
     assert not widget.ui.nodeOpenButton.enabled, "it is not answered yet"

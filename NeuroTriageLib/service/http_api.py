@@ -25,6 +25,7 @@ from .http_caller import SESSION_COOKIE, Caller, address_of, check_same_site, ma
 from .http_guard import REPORT_POLICY, Guard, RequestRate
 from .http_metrics import LedgerCollector, RefusedRequests, metrics_text
 from .ledger import Ledger
+from .site_config import Order
 from .stow_receiver import ANSWER_TYPE, StowReceiver, StowRequest
 from .worklist import WorklistExam, counts_by_state, exam_of, history_of, worklist
 
@@ -51,6 +52,7 @@ class HttpParts:
         body_idle_s: a sender that is silent for so long within a request is left.
         requests_per_minute: of one address.
         secure: served by https.
+        order: of the node's queue.
         problems: what is wrong with the node now, in sentences without identifiers; none when it is well.
     """
 
@@ -61,6 +63,7 @@ class HttpParts:
     body_idle_s: float = 60.0
     requests_per_minute: float = 600.0
     secure: bool = False
+    order: Order = field(default_factory=Order)
     problems: Callable[[], list[str]] = field(default=list)
 
 
@@ -155,7 +158,7 @@ def _add_exams(app: FastAPI, parts: HttpParts) -> None:
     @app.get("/api/worklist", dependencies=[Depends(may("read"))])
     def exams(request: Request, hours: Annotated[float, Query(gt=0, le=MOST_HOURS)] = HOURS) -> Response:
         """Unchanged since the last time (If-None-Match): 304 without the list, as the page asks every few seconds."""
-        listed = [_listed(exam, files) for exam in worklist(ledger, hours * 3600)]
+        listed = [_listed(exam, files) for exam in worklist(ledger, hours * 3600, parts.order)]
         counts = counts_by_state(ledger)
         tag = _tag([{k: v for k, v in exam.items() if k not in ("age_s", "wait_s")} for exam in listed], counts)
         if request.headers.get("if-none-match") == tag:

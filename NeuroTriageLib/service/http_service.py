@@ -28,6 +28,7 @@ def http_server(site: SiteConfig, http: Http, ledger: Ledger, data: DataFolder, 
         body_idle_s=site.limits.idle_s,
         requests_per_minute=http.requests_per_minute,
         secure=http.tls is not None,
+        order=site.order,
         problems=problems_of(inbox),
     )
     return HttpServer(http, make_app(parts))

@@ -9,7 +9,9 @@ from typing import Any, Literal
 
 from ..core.codes import ABNORMAL, ANY, FINDING_CODES
 from ..core.errors import InputError
+from .exam_queue import ORDER_SQL, order_values
 from .ledger import Ledger
+from .site_config import Order
 
 Rank = Literal["found", "look", "pending", "nothing"]
 """found: something was found. look: the node could not look, so a person must. pending: not answered yet. nothing:
@@ -63,6 +65,7 @@ class WorklistExam:
         waiting: results that have not reached every destination yet.
         given_up: results that will not, after the last try.
         has_result: there is a report to look at.
+        place: in the queue, from 1 for the next; None when it does not stand there.
     """
 
     id: int
@@ -89,6 +92,7 @@ class WorklistExam:
     waiting: int
     given_up: int
     has_result: bool
+    place: int | None
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -104,10 +108,10 @@ SELECT exam.*,
         + (SELECT COUNT(*) FROM notice WHERE exam_id = exam.id AND notice.state = 'given_up') AS given_up
 FROM exam
 """
-_PENDING = ("receiving", "queued", "reading")
+_PENDING_RANK = {"reading": 0, "queued": 1, "receiving": 2}
 
 
-def worklist(ledger: Ledger, window_s: float) -> list[WorklistExam]:
+def worklist(ledger: Ledger, window_s: float, order: Order) -> list[WorklistExam]:
     """The exams that came within the window, and older ones that wait or failed, most urgent first.
 
     Of a study that was read anew because images came late, the older answer is left out as soon as there is the newer.
@@ -115,26 +119,29 @@ def worklist(ledger: Ledger, window_s: float) -> list[WorklistExam]:
     Args:
         ledger: the node's memory.
         window_s: how far back, seconds.
+        order: of the node's queue, in which what waits is listed.
     """
     rows = ledger.rows(
         f"{_SELECT} WHERE state != 'deleted' AND (opened_at >= ? OR state IN ('receiving', 'queued', 'reading'))"
         " ORDER BY opened_at DESC LIMIT ?",
         (ledger.now() - window_s, MOST_EXAMS),
     )
-    exams = [_exam(row, ledger.now()) for row in rows]
+    queue = ledger.rows(f"SELECT id FROM exam WHERE state = 'queued' ORDER BY {ORDER_SQL}", order_values(order))
+    places = {row["id"]: place for place, row in enumerate(queue, start=1)}
+    exams = [_exam(row, ledger.now(), places.get(row["id"])) for row in rows]
     answered: dict[str, int] = {}
     for exam in exams:
-        if exam.state not in _PENDING:
+        if exam.state not in _PENDING_RANK:
             answered[exam.study_uid] = max(exam.revision, answered.get(exam.study_uid, 0))
     return sorted((e for e in exams if e.revision >= answered.get(e.study_uid, 0)), key=_order)
 
 
 def exam_of(ledger: Ledger, exam_id: int) -> WorklistExam:
-    """One exam. Raises InputError when the ledger does not know it."""
+    """One exam, without its place in the queue. Raises InputError when the ledger does not know it."""
     rows = ledger.rows(f"{_SELECT} WHERE exam.id = ?", (exam_id,))
     if not rows:
         raise InputError("The node knows no such exam.", where=str(exam_id), next_step="Look at the worklist anew.")
-    return _exam(rows[0], ledger.now())
+    return _exam(rows[0], ledger.now(), None)
 
 
 def history_of(ledger: Ledger, exam_id: int) -> dict[str, list[dict[str, Any]]]:
@@ -155,12 +162,15 @@ def counts_by_state(ledger: Ledger) -> dict[str, int]:
 
 
 def _order(exam: WorklistExam) -> tuple[Any, ...]:
-    """Rank; the sender's priority; what is most probable (or, unread, most urgent); the oldest first."""
-    weight = exam.urgency if exam.rank == "pending" else (exam.probability or 0.0)
-    return (RANKS.index(exam.rank), _PRIORITY_RANK.get(exam.dicom_priority, 1), -weight, exam.opened_at, exam.id)
+    """By rank. What waits: as it is read, being read first. The others: the sender's priority, probability, age."""
+    rank = RANKS.index(exam.rank)
+    if exam.rank == "pending":
+        return (rank, _PENDING_RANK[exam.state], exam.place or 0, exam.opened_at, exam.id)
+    priority = _PRIORITY_RANK.get(exam.dicom_priority, 1)
+    return (rank, priority, -(exam.probability or 0.0), exam.opened_at, exam.id)
 
 
-def _exam(row: sqlite3.Row, now: float) -> WorklistExam:
+def _exam(row: sqlite3.Row, now: float, place: int | None) -> WorklistExam:
     findings = _findings(row["findings"])
     found = [item for item in findings if item.status == "found"]
     named = [item for item in found if item.code not in _GENERAL] or found
@@ -191,6 +201,7 @@ def _exam(row: sqlite3.Row, now: float) -> WorklistExam:
         waiting=row["waiting"],
         given_up=row["given_up"],
         has_result=row["result"] is not None and row["state"] != "deleted",
+        place=place,
     )
 
 
@@ -209,7 +220,7 @@ def _findings(text: str | None) -> tuple[WorklistFinding, ...]:
 
 def _rank(state: str, findings: tuple[WorklistFinding, ...]) -> Rank:
     """A finding that was found outweighs another that could not be looked at."""
-    if state in _PENDING:
+    if state in _PENDING_RANK:
         return "pending"
     statuses = {item.status for item in findings}
     if "found" in statuses:

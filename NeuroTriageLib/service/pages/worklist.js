@@ -6,7 +6,7 @@ const ASK_MS = 2000; // how often the list is asked for; unchanged costs a 304 w
 const LOST_MS = 15000; // after so long without an answer the list on the screen is called old
 const RANK_WORDS = { found: "Found", look: "Look", pending: "Waiting", nothing: "Nothing found" };
 const STATE_WORDS = {
-  receiving: "Receiving", queued: "In the queue", reading: "Being read", answered: "Answered, on its way",
+  receiving: "Receiving", queued: "Waiting", reading: "Being read", answered: "Answered, on its way",
   done: "Done", set_aside: "Set aside", deleted: "Deleted",
 };
 const STATUS_WORDS = { found: "Found", not_found: "Not found", could_not_look: "Could not look" };
@@ -61,6 +61,7 @@ function findingWords(exam) {
 
 function stateCell(exam) {
   const cell = make("td", {}, STATE_WORDS[exam.state] || exam.state);
+  if (exam.place) cell.append(make("span", { class: "small", text: `number ${exam.place} in the queue` }));
   if (exam.state === "receiving") cell.append(make("span", { class: "small", text: `${exam.images} images` }));
   if (exam.state === "reading") {
     cell.append(make("span", { class: "small", text: exam.stage || "" }));

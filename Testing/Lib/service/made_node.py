@@ -72,7 +72,12 @@ class MadeNode:
         """One exam in the ledger; its number."""
         came = self.now - 60 * minutes_ago
         row = {"revision": 1, "source": "CT1", "dicom_priority": 0, "urgency": 0.5, "opened_at": came}
-        row |= {"last_image_at": came, "study_uid": study_uid, "state": state} | values
+        row |= {
+            "complete_at": None if state == "receiving" else came,
+            "last_image_at": came,
+            "study_uid": study_uid,
+            "state": state,
+        } | values
         if state in ("answered", "done"):
             row = {"answered_at": came + 90, "started_at": came + 60, "complete_at": came + 30} | row
         with self.ledger.transaction() as db:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from NeuroTriageLib.core.errors import InputError
+from NeuroTriageLib.service.site_config import Order
 from NeuroTriageLib.service.worklist import exam_of, history_of, worklist
 from Testing.Lib.service.made_node import FOUND, NOT_LOOKED, NOTHING, MadeNode, findings_json
 
@@ -14,7 +15,7 @@ DAY_S = 86400.0
 
 
 def studies(node: MadeNode, window_s: float = DAY_S) -> list[str]:
-    return [exam.study_uid for exam in worklist(node.ledger, window_s)]
+    return [exam.study_uid for exam in worklist(node.ledger, window_s, Order())]
 
 
 def test_findings_stand_before_what_could_not_be_looked_at_and_that_before_what_waits_and_what_is_clear(tmp_path: Path):
@@ -25,7 +26,13 @@ def test_findings_stand_before_what_could_not_be_looked_at_and_that_before_what_
     node.add("not looked", "done", findings=findings_json(NOT_LOOKED), minutes_ago=5)
     node.add("found", "answered", findings=findings_json(FOUND))
     assert studies(node) == ["found", "set aside", "not looked", "waits", "clear"]
-    assert [exam.rank for exam in worklist(node.ledger, DAY_S)] == ["found", "look", "look", "pending", "nothing"]
+    assert [exam.rank for exam in worklist(node.ledger, DAY_S, Order())] == [
+        "found",
+        "look",
+        "look",
+        "pending",
+        "nothing",
+    ]
 
 
 def test_within_a_group_the_senders_priority_counts_first_then_probability_then_age(tmp_path: Path):
@@ -41,6 +48,16 @@ def test_within_a_group_the_senders_priority_counts_first_then_probability_then_
     assert studies(node) == ["stat", "sure", "old", "new"]
 
 
+def test_what_waits_is_listed_as_it_will_be_read(tmp_path: Path):
+    node = MadeNode(tmp_path)
+    node.add("comes", "receiving", dicom_priority=1)
+    for name, minutes, urgency in (("calm", 50, 0.1), ("likely", 9, 0.9), ("likelier", 5, 0.99)):
+        node.add(name, "queued", minutes_ago=minutes, complete_at=node.now - 60 * minutes, urgency=urgency)
+    node.add("read", "reading", urgency=0.0)
+    assert studies(node) == ["read", "likelier", "likely", "calm", "comes"]
+    assert [exam.place for exam in worklist(node.ledger, DAY_S, Order())] == [None, 1, 2, 3, None]
+
+
 def test_a_finding_outweighs_another_that_could_not_be_looked_at_and_a_mixture_without_one_is_no_negative(
     tmp_path: Path,
 ):
@@ -48,7 +65,7 @@ def test_a_finding_outweighs_another_that_could_not_be_looked_at_and_a_mixture_w
     node.add("a", "done", findings=findings_json((*FOUND, *NOT_LOOKED)))
     node.add("b", "done", findings=findings_json((*NOTHING, *NOT_LOOKED)))
     node.add("c", "done", findings="[]")
-    assert [exam.rank for exam in worklist(node.ledger, DAY_S)] == ["found", "look", "look"]
+    assert [exam.rank for exam in worklist(node.ledger, DAY_S, Order())] == ["found", "look", "look"]
 
 
 def test_a_line_names_the_precise_findings_with_the_volume_of_all_blood(tmp_path: Path):
@@ -85,10 +102,13 @@ def test_the_older_answer_of_a_study_stays_until_there_is_the_newer_one(tmp_path
     node = MadeNode(tmp_path)
     node.add("study", "done", findings=findings_json(FOUND))
     node.add("study", "reading", revision=2)
-    assert [(exam.revision, exam.rank) for exam in worklist(node.ledger, DAY_S)] == [(1, "found"), (2, "pending")]
+    assert [(exam.revision, exam.rank) for exam in worklist(node.ledger, DAY_S, Order())] == [
+        (1, "found"),
+        (2, "pending"),
+    ]
     with node.ledger.transaction() as db:
         db.execute("UPDATE exam SET state = 'answered', findings = ? WHERE revision = 2", (findings_json(NOTHING),))
-    assert [(exam.revision, exam.rank) for exam in worklist(node.ledger, DAY_S)] == [(2, "nothing")]
+    assert [(exam.revision, exam.rank) for exam in worklist(node.ledger, DAY_S, Order())] == [(2, "nothing")]
 
 
 def test_what_is_on_its_way_or_lost_is_counted_and_the_history_is_told(tmp_path: Path):

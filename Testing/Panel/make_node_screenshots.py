@@ -42,9 +42,9 @@ def make(result: Path, out: Path) -> None:
         assert widget.panel.review is not None, widget.ui.nodeLabel.text
         settle(widget)
         view.fit()
-        session = Session(widget, view, out, Path(folder, "reviews"), prefix="panel")
+        session = Session(widget, view, out, Path(folder, "reviews"), prefix="worklist")
         session.look("IPH")
-        session.picture(1, "worklist", "node", "findings")
+        session.picture(1, "panel", "node", "findings")
         section.close()
         process.stdin.close()
         process.wait(20)
@@ -63,7 +63,7 @@ def main() -> None:
         make(options.result, options.out)
     from make_screenshots import shrink
 
-    shrink(options.out, "panel_1_worklist.png")
+    shrink(options.out, "worklist_1_panel.png")
 
 
 if __name__ == "__main__":

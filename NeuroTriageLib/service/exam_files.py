@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -11,7 +12,6 @@ from pathlib import Path
 
 import pydicom
 from PIL import Image
-from pydicom.errors import InvalidDicomError
 
 from ..core.errors import InputError
 from ..core.plain_text import one_line
@@ -19,8 +19,11 @@ from ..outputs.result_files import FINDINGS_FILE, REPORT_FILE
 from .ledger import Ledger
 from .review_files import bundles, images_of, review_archive
 
+log = logging.getLogger(__name__)
+
 # Exams whose patients are remembered, in memory only; a worklist shows a few hundred (ours).
 MOST_PATIENTS = 2000
+MOST_CHARACTERS = 200  # of a text of the header; a name has up to 194 in three groups (PS3.5, 6.2)
 _KEY_IMAGES = "key_image_*.dcm"
 _HEADER = ("PatientName", "PatientID", "PatientBirthDate", "PatientSex", "AccessionNumber", "StudyDescription")
 
@@ -53,6 +56,7 @@ class ExamFiles:
     def __init__(self, ledger: Ledger, inbox_folder: Path, results_folder: Path) -> None:
         self._ledger, self._inbox, self._results = ledger, inbox_folder, results_folder
         self._patients: OrderedDict[int, PatientHeader] = OrderedDict()
+        self._key_images: dict[Path, int] = {}
         self._lock = threading.Lock()
 
     def report(self, exam_id: int) -> Path:
@@ -66,7 +70,11 @@ class ExamFiles:
     def key_image_count(self, exam_id: int) -> int:
         """How many key images there are; 0 too when there is no result."""
         folder = self._result_folder(exam_id)
-        return len(list(folder.glob(_KEY_IMAGES))) if folder is not None else 0
+        if folder is None:
+            return 0
+        if folder not in self._key_images:  # a result never changes
+            self._key_images[folder] = len(list(folder.glob(_KEY_IMAGES)))
+        return self._key_images[folder]
 
     def key_image_png(self, exam_id: int, number: int) -> bytes:
         """A key image (from 1) as PNG."""
@@ -86,9 +94,9 @@ class ExamFiles:
         if known is not None:
             return known
         rows = self._ledger.rows("SELECT path FROM image WHERE exam_id = ? ORDER BY received_at LIMIT 1", (exam_id,))
-        header = _read_header(self._inbox / rows[0]["path"]) if rows else None
-        if header is None:
+        if not rows:
             return PatientHeader()
+        header = _read_header(self._inbox / rows[0]["path"])
         with self._lock:
             self._patients[exam_id] = header
             while len(self._patients) > MOST_PATIENTS:
@@ -127,12 +135,14 @@ class ExamFiles:
         return self._results / rows[0]["result"] if rows and rows[0]["result"] else None
 
 
-def _read_header(path: Path) -> PatientHeader | None:
+def _read_header(path: Path) -> PatientHeader:
+    """Empty when it cannot be read: one odd image must not keep the other exams from the list."""
     try:
         dataset = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(_HEADER))
-    except (OSError, InvalidDicomError, ValueError):
-        return None
-    name, *others = (one_line(str(dataset.get(keyword) or "")) for keyword in _HEADER)
+        name, *others = (one_line(str(dataset.get(keyword) or ""))[:MOST_CHARACTERS] for keyword in _HEADER)
+    except Exception as error:  # what a made-up file makes pydicom raise is not to be foreseen; nothing is kept of it
+        log.warning("the header of an image cannot be read: %s", type(error).__name__)
+        return PatientHeader()
     return PatientHeader(_spoken(name), *others)
 
 

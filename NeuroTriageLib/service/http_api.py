@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import json
 import logging
 import sqlite3
 from collections.abc import AsyncIterator, Callable
@@ -27,7 +25,8 @@ from .http_metrics import LedgerCollector, RefusedRequests, metrics_text
 from .ledger import Ledger
 from .site_config import Order
 from .stow_receiver import ANSWER_TYPE, StowReceiver, StowRequest
-from .worklist import WorklistExam, counts_by_state, exam_of, history_of, worklist
+from .worklist import exam_of, history_of
+from .worklist_answer import WorklistAnswer
 
 log = logging.getLogger(__name__)
 
@@ -154,20 +153,19 @@ def _add_state(app: FastAPI, parts: HttpParts, refused: RefusedRequests) -> None
 def _add_exams(app: FastAPI, parts: HttpParts) -> None:
     """The worklist and what is known of each exam."""
     ledger, files = parts.ledger, parts.files
+    answer = WorklistAnswer(ledger, files, parts.order)
 
     @app.get("/api/worklist", dependencies=[Depends(may("read"))])
     def exams(request: Request, hours: Annotated[float, Query(gt=0, le=MOST_HOURS)] = HOURS) -> Response:
         """Unchanged since the last time (If-None-Match): 304 without the list, as the page asks every few seconds."""
-        listed = [_listed(exam, files) for exam in worklist(ledger, hours * 3600, parts.order)]
-        counts = counts_by_state(ledger)
-        tag = _tag([{k: v for k, v in exam.items() if k not in ("age_s", "wait_s")} for exam in listed], counts)
+        tag, content = answer.get(hours)
         if request.headers.get("if-none-match") == tag:
             return Response(status_code=304, headers={"etag": tag})
-        return JSONResponse({"now": ledger.now(), "counts": counts, "exams": listed}, headers={"etag": tag})
+        return Response(content, headers={"etag": tag}, media_type="application/json")
 
     @app.get("/api/exams/{exam_id}", dependencies=[Depends(may("read"))])
     def exam(exam_id: int) -> Any:
-        return _listed(exam_of(ledger, exam_id), files) | {"now": ledger.now()} | history_of(ledger, exam_id)
+        return answer.listed(exam_of(ledger, exam_id)) | {"now": ledger.now()} | history_of(ledger, exam_id)
 
     @app.get("/api/exams/{exam_id}/audit", dependencies=[Depends(may("read"))])
     def audit(exam_id: int) -> Any:
@@ -220,16 +218,6 @@ def _add_stow(app: FastAPI, parts: HttpParts, stow: StowReceiver) -> None:
         except TimeoutError:
             return JSONResponse({"error": "The sender was silent for too long."}, 408)
         return JSONResponse(answer, status, media_type=ANSWER_TYPE)
-
-
-def _listed(exam: WorklistExam, files: ExamFiles) -> dict[str, Any]:
-    """One line of the list, with whose exam it is."""
-    key_images = files.key_image_count(exam.id) if exam.has_result else 0
-    return exam.to_json() | {"patient": files.patient(exam.id).to_json(), "key_images": key_images}
-
-
-def _tag(*content: Any) -> str:
-    return f'"{hashlib.sha256(json.dumps(content).encode()).hexdigest()[:32]}"'
 
 
 def _name_and_password(form: bytes) -> tuple[str, str]:

@@ -290,22 +290,36 @@ def test_a_port_that_is_taken_and_a_certificate_that_is_none_are_told(tmp_path: 
 
 def test_over_tls_the_session_never_leaves_it_and_a_client_without_its_certificate_stays_outside(tmp_path: Path):
     authority = Authority(tmp_path / "tls")
-    identity = authority.identity("node", "DNS:localhost")
-    tls = Tls(identity.certificate, identity.key, authority.certificate)
+    ours, theirs = authority.identity("node"), authority.identity("reader")
+    tls = Tls(ours.certificate, ours.key, authority.certificate)
     with ServedNode(MadeNode(tmp_path / "node"), settings=Http(port=0, tls=tls, users=USERS), secure=True) as served:
         port = int(served.url.rsplit(":", 1)[1])
-        known = ssl.create_default_context(cafile=str(tls.authorities))
+        known = ssl.create_default_context(cafile=str(authority.certificate))
         with pytest.raises((ssl.SSLError, ConnectionError)):
             _asked_over_tls(port, known)
-        known.load_cert_chain(str(tls.certificate), str(tls.private_key))
+        known.load_cert_chain(str(theirs.certificate), str(theirs.key))
         status, headers = _asked_over_tls(port, known)
     assert status == 303 and "Secure" in headers["set-cookie"] and "strict-transport-security" in headers
 
 
 def _asked_over_tls(port: int, context: ssl.SSLContext):
-    connection = http.client.HTTPSConnection("localhost", port, context=context, timeout=20)
+    connection = http.client.HTTPSConnection("127.0.0.1", port, context=context, timeout=20)
     connection.request("POST", "/login", urlencode({"user": USER, "password": PASSWORD}))
     answer = connection.getresponse()
     answer.read()
     connection.close()
     return answer.status, {key.lower(): value for key, value in answer.getheaders()}
+
+
+def test_an_image_whose_header_cannot_be_read_leaves_its_exam_in_the_list_without_a_name(tmp_path: Path):
+    node = MadeNode(tmp_path)
+    for study, content in (("1.2", b"no dicom"), ("1.3", bytes(128) + b"DICM" + b"\xff" * 300), ("1.4", None)):
+        exam_id = node.add(study, "queued")
+        if content is not None:
+            (tmp_path / "inbox" / f"{study}.dcm").write_bytes(content)
+        with node.ledger.transaction() as db:
+            values = (f"{study}.1", exam_id, f"{study}.dcm")
+            db.execute("INSERT INTO image VALUES (?, ?, '1', ?, 1, '', 0)", values)
+    with ServedNode(node) as served:
+        exams = json.loads(Browser(served.url).read("/api/worklist")[2])["exams"]
+    assert {exam["study_uid"]: exam["patient"]["patient_name"] for exam in exams} == {"1.2": "", "1.3": "", "1.4": ""}

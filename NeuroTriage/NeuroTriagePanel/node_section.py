@@ -270,5 +270,5 @@ def _what(exam: dict) -> str:
 
 def _tooltip(exam: dict) -> str:
     patient = exam["patient"]
-    lines = [exam["finding"], patient["patient_id"], patient["study_description"], patient["accession_number"], exam["reason"]]
-    return "\n".join(line for line in lines if line)
+    header = (patient[key] for key in ("patient_id", "study_description", "accession_number"))
+    return "\n".join(line for line in (exam["finding"], *header, exam["reason"]) if line)

@@ -111,6 +111,7 @@ class NodeSection:
             self._say(_("Name the node and your token in the application settings, NeuroTriage."))
         elif not self._asked and not self.busy:
             self._asked = self._send(command="worklist", hours=24, etag=self._etag)
+            self._update_buttons()
 
     def open_selected(self) -> None:
         """Fetch the exam of the selected line, and show it for review."""

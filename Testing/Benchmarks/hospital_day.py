@@ -45,7 +45,7 @@ class DayPlan:
 
     Args:
         exams: on average.
-        urgent_share: acute bleeding in emergency head CT was 10-15 % in the series that the papers cite.
+        urgent_share: near the 25 of 200 exams with bleeding in the test of Kuo 2019.
         high_share, low_share: (of urgent exams, of others) sent with DICOM priority HIGH or LOW; most senders set none.
         look_share: the first look's time as a share of the mean reading time: 1.185 s of 7.714 s (docs/evaluation.md,
             kuo2019 of the consensus); thinned series take less.

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import qt
 import slicer
 
 from NeuroTriageLib.core.exchange import load_exam
@@ -135,3 +136,13 @@ def test_a_process_that_dies_is_told_and_the_next_question_starts_another():
     assert "ended" in widget.ui.nodeLabel.text
     ask(widget)
     assert len(table_texts(widget.ui.nodeTable)) == 2
+
+
+def test_the_nodes_page_opens_in_the_browser():
+    widget, opened, before = panel_with_node(NOBODY), [], qt.QDesktopServices.openUrl
+    qt.QDesktopServices.openUrl = lambda url: opened.append(url.toString())
+    try:
+        widget.ui.nodePageButton.click()
+    finally:
+        qt.QDesktopServices.openUrl = before
+    assert opened == [NOBODY]

@@ -138,9 +138,11 @@ def read_header(path: Path, patients: PatientKeys) -> ParsedFile | None:
         header = _plain_header(dataset)
         instances = tuple(_instances(path, dataset, header)) if series_uid else ()
         name, patient_id = str(dataset.get("PatientName", "") or ""), str(dataset.get("PatientID", "") or "")
-    except (OSError, MemoryError, DicomError):
+    except (MemoryError, DicomError):
         raise
     except Exception as error:  # pydicom raises many kinds on damaged bytes; each means the same to a user
+        if isinstance(error, OSError) and error.errno is not None:  # without a number it is pydicom's own
+            raise
         raise DicomError(
             f"A DICOM file is damaged ({type(error).__name__}).", where=str(path), next_step="Copy or export it again."
         ) from error

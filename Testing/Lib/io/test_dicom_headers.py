@@ -73,6 +73,17 @@ def test_an_absurd_number_of_frames_is_refused(tmp_path):
         open_input(path)
 
 
+@pytest.mark.parametrize("depth", [3, 3000])
+def test_sequences_in_sequences_that_end_in_nowhere_are_damage(tmp_path, depth):
+    (path,) = write_stack(tmp_path, axial(count=1)).iterdir()
+    nest = b"\x08\x00\x40\x11SQ\0\0\xff\xff\xff\xff\xfe\xff\x00\xe0\xff\xff\xff\xff" * depth
+    content = path.read_bytes()
+    body = 144 + int.from_bytes(content[140:144], "little")  # behind preamble, prefix and file meta information
+    path.write_bytes(content[:body] + nest[:-4])
+    with quiet_pydicom(), pytest.raises(DicomError, match="damaged"):
+        read_header(path, PatientKeys())
+
+
 def test_a_damaged_file_among_good_ones_is_flagged_on_their_series(tmp_path):
     folder = write_stack(tmp_path, axial())
     victim = sorted(folder.iterdir())[11]

@@ -39,6 +39,10 @@ def add_node_arguments(commands: Any) -> None:
     _add_config(again)
     again.add_argument("study", metavar="STUDY_UID", help="StudyInstanceUID, as `node status` names it")
     again.set_defaults(node=_retry)
+    resend = commands.add_parser("resend", help="send again what was given up of a study's results and notices")
+    _add_config(resend)
+    resend.add_argument("study", metavar="STUDY_UID", help="StudyInstanceUID, as `node status` names it")
+    resend.set_defaults(node=_resend)
 
 
 def serve(options: argparse.Namespace, say: Say) -> int:
@@ -121,6 +125,22 @@ def _retry(options: argparse.Namespace, say: Say) -> int:
     if not count:
         raise ConfigError("No exam of this study was set aside.", where=options.study)
     say(f"{count} exam{'s' if count > 1 else ''} will be read again.")
+    return 0
+
+
+def _resend(options: argparse.Namespace, say: Say) -> int:
+    _need_the_extra()
+    from .node_status import open_ledger
+    from .site_file import read_site_file
+
+    site = read_site_file(options.config)
+    from .data_folder import DataFolder
+    from .outbox import Outbox
+
+    count = Outbox(open_ledger(site), site, DataFolder(site.node.data_folder)).send_again(options.study)
+    if not count:
+        raise ConfigError("Nothing of this study was given up, or its files are gone.", where=options.study)
+    say(f"What will be sent again: {count} results and notices.")
     return 0
 
 

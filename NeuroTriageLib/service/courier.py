@@ -11,7 +11,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 
-from ..core.errors import ConfigError, NeuroTriageError
+from ..core.errors import NeuroTriageError
 from .commitment import Commitments
 from .dicom_sender import DicomPeer, DicomSender
 from .http_post import WebServer
@@ -36,7 +36,7 @@ class Courier:
         outbox: whose rows.
         poll_s: how often the ledger is asked for new work; each time is one query of an indexed table.
 
-    Raises ConfigError: a destination or listener can never work as it is described.
+    Raises ConfigError: a login would be sent without encryption.
     """
 
     def __init__(self, outbox: Outbox, poll_s: float = POLL_S) -> None:
@@ -100,12 +100,6 @@ class DeliveryRound:
         if destination.kind == "dicom":
             self._sender = self._dicom = DicomSender(_peer(destination, ae_title))
         else:
-            if destination.commitment:
-                raise ConfigError(
-                    "Storage commitment is a DICOM service; a stow destination cannot be asked for it.",
-                    where=f"destination {destination.name}",
-                    next_step="Remove commitment there, or send by C-STORE.",
-                )
             assert destination.url is not None
             self._sender = StowSender(
                 WebServer(destination.url, destination.login, destination.tls, destination.timeout_s)

@@ -62,6 +62,7 @@ class HttpPoster:
         self.server = server
         self._parts = urlsplit(server.url)
         self._connection: http.client.HTTPConnection | None = None
+        self._cancelled = False
 
     def post(self, path: str, body: Iterable[bytes], length: int, headers: dict[str, str]) -> HttpAnswer:
         """Post to the server's address with the path added.
@@ -85,6 +86,9 @@ class HttpPoster:
         }
         connection = self._connection = self._connect()
         try:
+            connection.connect()
+            if self._cancelled:
+                raise Unreachable("It was cancelled.", where=self.server.url)
             connection.request("POST", self._parts.path.rstrip("/") + path, body=body, headers=sent)
             answer = connection.getresponse()
             status, wait_s = answer.status, _asked_wait_s(answer.getheader("Retry-After"))
@@ -99,7 +103,8 @@ class HttpPoster:
         return HttpAnswer(status, content)
 
     def cancel(self) -> None:
-        """End a post that another thread is in."""
+        """End a post that another thread is in, and every further one."""
+        self._cancelled = True
         connection = self._connection
         if connection is not None and connection.sock is not None:
             with contextlib.suppress(OSError):

@@ -239,21 +239,26 @@ class Outbox:
                 self.ledger.note(db, "done", "", exam_id)
         return len(rows)
 
-    def send_again(self, exam_id: int) -> int:
-        """Try once more what was given up of an exam, as if it were new; returns how many rows."""
+    def send_again(self, study_uid: str) -> int:
+        """Try once more what was given up of a study's exams, as if it were new; returns how many rows.
+
+        Of an exam whose files are gone nothing is tried.
+        """
         now, count = self.ledger.now(), 0
+        exams = "SELECT id FROM exam WHERE study_uid = ? AND state IN ('answered', 'done')"
         with self.ledger.transaction() as db:
-            for table in ("delivery", "notice"):
-                count += db.execute(
-                    f"UPDATE {table} SET state = 'waiting', tries = 0, waiting_since = ?, next_try_at = ?"
-                    " WHERE exam_id = ? AND state = 'given_up'",
-                    (now, now, exam_id),
-                ).rowcount
-            if count:
-                db.execute(
-                    "UPDATE exam SET state = 'answered', done_at = NULL WHERE id = ? AND state = 'done'", (exam_id,)
-                )
-                self.ledger.note(db, "sent again", f"{count} rows", exam_id)
+            for (exam_id,) in db.execute(exams, (study_uid,)).fetchall():
+                rows = 0
+                for table in ("delivery", "notice"):
+                    rows += db.execute(
+                        f"UPDATE {table} SET state = 'waiting', tries = 0, waiting_since = ?, next_try_at = ?"
+                        " WHERE exam_id = ? AND state = 'given_up'",
+                        (now, now, exam_id),
+                    ).rowcount
+                if rows:
+                    db.execute("UPDATE exam SET state = 'answered', done_at = NULL WHERE id = ?", (exam_id,))
+                    self.ledger.note(db, "sent again", f"{rows} given up before", exam_id)
+                count += rows
         return count
 
 

@@ -12,6 +12,7 @@ from .client_tls import client_context
 from .data_folder import DataFolder
 from .first_look import SYSTEM as FIRST_SYSTEM
 from .http_access import check_password_hashes
+from .http_post import WebServer
 from .server_tls import server_context
 from .site_config import Destination, SiteConfig
 
@@ -76,10 +77,13 @@ def _out(site: SiteConfig) -> Iterator[str]:
     for item in site.destinations:
         if item.tls is not None:
             client_context(item.tls)
+        if item.url is not None:
+            WebServer(item.url, item.login)
         asked = ", asks for storage commitment" if item.commitment else ""
         yield f"Results go to {item.name}: {_place(item)}{asked}."
         yield f"  These: {', '.join(item.objects)}; of exams with {', '.join(item.answers)}."
     for listener in site.listeners:
+        WebServer(listener.url, listener.login)
         yield f"{listener.name} is told of {', '.join(listener.answers)}: {listener.kind} {listener.url}."
 
 

@@ -254,6 +254,8 @@ class Destination:
         missing = [key for key in needed if getattr(self, key) is None]
         if missing:
             raise ValueError(f"a destination of kind {self.kind} needs {', '.join(missing)}")
+        if self.kind == "stow" and self.commitment:
+            raise ValueError("commitment is a DICOM service; a stow destination has none")
 
 
 @dataclass(frozen=True, config=_STRICT)

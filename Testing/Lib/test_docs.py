@@ -132,14 +132,15 @@ def test_links_between_documents_lead_somewhere():
                 assert (document.parent / target).exists(), f"{document.name} -> {target}"
 
 
-def test_every_complaint_names_a_test_that_exists():
-    rows = (ROOT / "docs" / "user_complaints.md").read_text(encoding="utf-8").splitlines()
-    rows = [row for row in rows if row.startswith("| ") and not row.startswith(("| complaint", "| ---"))]
+@pytest.mark.parametrize(("name", "heading"), [("user_complaints.md", "complaint"), ("threats.md", "threat")])
+def test_every_complaint_and_every_threat_names_tests_that_exist(name, heading):
+    rows = text(name).splitlines()
+    rows = [row for row in rows if row.startswith("| ") and not row.startswith((f"| {heading} |", "| ---"))]
     shown_by = [row.split("|")[3].strip() for row in rows]
     assert len(shown_by) > 20
     files = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "Testing").rglob("*.py")}
     for cell in shown_by:
         named = re.findall(r"`(\w+\.py)`(?: (\w+)\.\.\.)?", cell)
         assert named or cell == "not yet", cell
-        for name, beginning in named:
-            assert name in files and (not beginning or f"def test_{beginning}" in files[name]), (name, beginning)
+        for file, beginning in named:
+            assert file in files and (not beginning or f"def test_{beginning}" in files[file]), (file, beginning)

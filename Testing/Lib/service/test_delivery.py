@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 from pydicom.uid import RLELossless, SegmentationStorage
 
-from NeuroTriageLib.core.errors import ConfigError
-from NeuroTriageLib.service.courier import Courier
+from NeuroTriageLib import cli
 from NeuroTriageLib.service.exam_queue import ExamAnswer
 from NeuroTriageLib.service.outbox import Outbox
 from NeuroTriageLib.service.site_config import Destination, Retry
@@ -161,8 +160,13 @@ def test_objects_that_are_refused_for_good_are_given_up_and_the_others_arrive(tm
         run_until_done(outbox, exam)
     assert states(outbox) == ["given_up", "given_up", "sent", "sent"]
     assert reasons(outbox) == {"It does not take Segmentation Storage.", "It refused the object (0xC000)."}
-    assert outbox.send_again(exam) == 2 and exam_state(outbox, exam) == "answered"
-    assert states(outbox) == ["sent", "sent", "waiting", "waiting"]
+
+
+def test_a_pacs_that_takes_none_of_the_classes_is_not_away(tmp_path: Path) -> None:
+    with running(Pacs(classes=())) as pacs:
+        outbox = make_outbox(tmp_path, [to(pacs, objects=("segmentation",))])
+        run_until_done(outbox, answered_exam(outbox))
+    assert states(outbox) == ["given_up"] and reasons(outbox) == {"It does not take Segmentation Storage."}
 
 
 def test_a_node_that_does_not_know_us_is_tried_for_the_whole_time_and_then_given_up(tmp_path: Path) -> None:
@@ -232,7 +236,28 @@ def test_a_destination_that_left_the_sites_file_holds_no_exam_open(tmp_path: Pat
     assert reasons(changed) == {"The site's file knows no left."}
 
 
-def test_commitment_of_a_web_server_is_refused_at_the_start(tmp_path: Path) -> None:
-    outbox = make_outbox(tmp_path, [Destination(name="web", kind="stow", url="http://127.0.0.1/x", commitment=True)])
-    with pytest.raises(ConfigError, match="DICOM service"):
-        Courier(outbox)
+def test_what_was_given_up_is_sent_when_somebody_asks_for_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pacs = Pacs(classes=CLASSES[:1])
+    with running(pacs):
+        destination = to(pacs)
+        outbox = make_outbox(tmp_path, [destination])
+        exam = answered_exam(outbox)
+        run_until_done(outbox, exam)
+    site = tmp_path / "site.toml"
+    site.write_text(f'[node]\ndata_folder = "{outbox.data.path}"\n', encoding="utf-8")
+    ((study,),) = outbox.ledger.rows("SELECT study_uid FROM exam")
+    assert cli.main(["node", "resend", "--config", str(site), study]) == 0
+    assert "3 results" in capsys.readouterr().out
+    mended = Pacs()
+    mended.port = pacs.port
+    with running(mended):
+        run_until_done(outbox, exam)
+    assert len(mended.received) == 3 and states(outbox) == ["sent"] * 4
+    assert cli.main(["node", "resend", "--config", str(site), study]) == 2
+
+
+def test_commitment_of_a_web_server_is_refused_in_the_sites_file() -> None:
+    with pytest.raises(ValueError, match="DICOM service"):
+        Destination(name="web", kind="stow", url="http://127.0.0.1/x", commitment=True)

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from NeuroTriageLib.core.errors import ConfigError
-from NeuroTriageLib.service.courier import Courier
 from NeuroTriageLib.service.http_post import WebServer, read_secret
 from NeuroTriageLib.service.outbox import Outbox
 from NeuroTriageLib.service.site_config import Destination, Listener, Login, Retry
@@ -184,6 +183,16 @@ def test_a_webhook_tells_the_findings_signed_and_never_whose_they_are(tmp_path: 
         assert word not in request.body.decode()
 
 
+def test_every_field_of_a_notice_is_described(tmp_path: Path) -> None:
+    outbox = make_outbox(tmp_path, [], [hook(WebSite(url="http://127.0.0.1:1"))])
+    answered_exam(outbox)
+    ((payload,),) = outbox.ledger.rows("SELECT payload FROM notice")
+    told = json.loads(payload)
+    names = set(told) | set(told["findings"][0]) | set(told["results"][0])
+    document = (Path(__file__).parents[3] / "docs" / "delivery.md").read_text(encoding="utf-8")
+    assert not [name for name in names if f"`{name}`" not in document]
+
+
 def test_a_notice_is_told_once_and_a_listener_that_refuses_it_for_good_is_given_up(tmp_path: Path) -> None:
     with serving(WebSite()) as site, serving(WebSite(status=422)) as wrong:
         listeners = [hook(site), Listener(name="wrong", url=wrong.url, retry=SOON)]
@@ -238,4 +247,3 @@ def test_a_login_that_cannot_work_is_an_error_of_the_site_and_no_thread_dies_of_
             assert reasons(outbox, "delivery") == {"A secret cannot be read."}
             (tmp_path / "missing").write_text("token")
             until(lambda: exam_state(outbox, exam) == "done")
-    assert Courier(outbox).outbox is outbox

@@ -30,6 +30,7 @@ SUCCESS, OUT_OF_RESOURCES, NO_MATCH, NOT_UNDERSTOOD = 0x0000, 0xA700, 0xA900, 0x
 REJECTED_CALLER = (1, 1, 3)
 NOT_AUTHORIZED = 0x0124  # PS3.7, C.5.18
 PREAMBLE = bytes(128) + b"DICM"
+REQUEST_S = 10.0  # a connection asks for its association within this, and answers a release; ours
 PDU_BYTES = 1 << 17  # what a caller may send at once; fewer and larger ones are faster; ours
 REFUSALS_PER_MINUTE = 60  # that are written down: strangers must not fill the disk with them; ours
 CONNECTIONS_FOR_EACH = 4  # so many connections as associations are allowed, before anything was said; ours
@@ -111,7 +112,8 @@ class DicomReceiver:
         entity.maximum_pdu_size = PDU_BYTES
         entity.maximum_associations = limits.associations
         entity.network_timeout = limits.idle_s
-        entity.acse_timeout = entity.dimse_timeout = limits.idle_s
+        entity.acse_timeout = min(REQUEST_S, limits.idle_s)
+        entity.dimse_timeout = limits.idle_s
         entity.add_supported_context(Verification)
         for sop_class in IMAGE_CLASSES:
             entity.add_supported_context(sop_class, list(TRANSFER_SYNTAXES))
@@ -184,6 +186,10 @@ class DicomReceiver:
 
     def _on_closed(self, event: Any) -> None:
         self._bytes.pop(event.assoc, None)
+        if event.assoc.requestor.primitive is None:
+            # It never asked for an association. pynetdicom's thread would wait for that until acse_timeout and count
+            # among the associations: sixteen port scans or health checks would shut the door.
+            event.assoc.dul.to_user_queue.put(None)
 
     # images --------------------------------------------------------------------------------------------------------
 

@@ -144,6 +144,18 @@ def test_more_associations_than_allowed_are_refused_for_the_moment(tmp_path: Pat
         assert free
 
 
+@pytest.mark.parametrize("said", [b"", b"\x07\x00\x00\x00\x00\x04\x00\x00\x00\x00", b"\x04\x00\x00\x00\x00\x0a"])
+def test_connections_that_end_without_asking_for_an_association_take_no_place(tmp_path: Path, said: bytes) -> None:
+    with door(small_site(tmp_path, limits=Limits(keep_free_gb=0, associations=4, idle_s=60))) as opened:
+        for _ in range(8):
+            with socket.create_connection(("127.0.0.1", opened.port), timeout=10) as scan:
+                scan.sendall(said)
+        deadline = time.monotonic() + 5
+        while not (free := echo(opened.port)) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert free
+
+
 @pytest.mark.parametrize("pdu", [b"\x01\x00\xff\xff\xff\xff", b"GET / HTTP/1.1\r\n\r\n", b"\x04\x00\x00\x00\x00\x0a"])
 def test_a_stranger_who_announces_gigabytes_or_talks_nonsense_is_cut_off(tmp_path: Path, pdu: bytes) -> None:
     with door(small_site(tmp_path)) as opened:

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pydicom
+from pydicom.datadict import dictionary_VM
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence
@@ -190,9 +192,16 @@ def _kept_values(dataset: Dataset) -> dict[str, Any]:
         keyword = _FRAME_KEYWORDS.get(element.keyword, element.keyword)
         if keyword in _KEPT_SET:
             value = _plain(element.value)
-            if value not in (None, "", []):
+            if value not in (None, "", []) and not _is_one_too_many(element, value):
                 values[keyword] = value
     return values
+
+
+def _is_one_too_many(element: DataElement, value: Any) -> bool:
+    """True for several values where the standard has one; they count as missing. Free text may hold a backslash."""
+    if not isinstance(value, list) or element.VR not in ("UI", "US", "CS", "FD"):
+        return False
+    return dictionary_VM(element.tag) == "1"  # every kept keyword is in the dictionary
 
 
 _KEPT_SET = frozenset(KEPT_KEYWORDS)

@@ -73,6 +73,15 @@ def test_an_absurd_number_of_frames_is_refused(tmp_path):
         open_input(path)
 
 
+def test_several_values_where_the_standard_has_one_count_as_missing(tmp_path):
+    twice = every(FrameOfReferenceUID=["1.2.3", "1.2.4"], PatientPosition=["HFS", "FFS"], SeriesDescription="A\\B")
+    with open_input(write_stack(tmp_path, axial(), twice)) as (study,):
+        (series,) = study.series
+        header = series.instances[0].header
+    assert not header.keys() & {"FrameOfReferenceUID", "PatientPosition"}
+    assert header["SeriesDescription"] == ["A", "B"]
+
+
 @pytest.mark.parametrize("depth", [3, 3000])
 def test_sequences_in_sequences_that_end_in_nowhere_are_damage(tmp_path, depth):
     (path,) = write_stack(tmp_path, axial(count=1)).iterdir()

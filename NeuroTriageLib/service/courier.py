@@ -65,7 +65,7 @@ class Courier:
             item.cancel()
         for thread in threads:
             thread.join(STOP_S)
-        self.outbox.close_exams()
+        self._try(lambda: self.outbox.close_exams() > 0)
         self.outbox.ledger.close()
 
     def _repeat(self, item: DeliveryRound | NoticeRound, stop: threading.Event) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import threading
 import traceback
 import warnings
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from typing import Any, TextIO
 import pydicom
 
 OURS = __name__.split(".")[0]
+log = logging.getLogger(__name__)
 _OTHERS = ("pynetdicom", "pydicom", "uvicorn", "fastapi", "asyncio", "highdicom", "PIL", "urllib3")
 _PLAIN = logging.makeLogRecord({}).__dict__.keys() | {"message", "asctime", "taskName"}
 
@@ -49,5 +51,15 @@ def begin_log(stream: TextIO = sys.stderr) -> None:
     ours.setLevel(logging.INFO)
     for name in _OTHERS:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    threading.excepthook = log_end_of_thread
     warnings.simplefilter("ignore")
     pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
+
+
+def log_end_of_thread(ended: threading.ExceptHookArgs) -> None:
+    """Log that a thread ended by an error: what Python prints by itself quotes the message.
+
+    pynetdicom's threads end so when a message cannot be taken apart; that is the end of one association.
+    """
+    error = ended.exc_value or ended.exc_type()
+    log.error("a thread ended by an error", exc_info=(ended.exc_type, error, ended.exc_traceback))

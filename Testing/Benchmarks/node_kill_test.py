@@ -78,7 +78,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--senders", type=int, default=8)
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--pacs-stops", type=int, default=2)
-    parser.add_argument("--longest-life-s", type=float, default=4.0)
+    parser.add_argument("--longest-life-s", type=float, default=12.0)
     parser.add_argument("--limit-s", type=float, default=1500.0)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path)

@@ -70,7 +70,7 @@ $(VENV)/ready-demo: $(VENV)/bin/pip pyproject.toml constraints.txt
 $(VENV)/ready-test: $(VENV)/bin/pip pyproject.toml constraints.txt
 	@scripts/system_packages.sh --tests
 	@echo "Installing NeuroTriage and what its tests need into $(VENV); this takes minutes, once."
-	$(BIN)/pip install --quiet $(PIP_OPTIONS) --constraint constraints.txt --editable '.[scene,service,train,test]'
+	$(BIN)/pip install --quiet $(PIP_OPTIONS) --constraint constraints.txt --editable '.[scene,service,dicomweb,train,test]'
 	@touch $@ $(VENV)/ready-demo
 
 $(VENV)/bin/pip:

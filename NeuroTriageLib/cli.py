@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import sys
+import time
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
@@ -50,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--debug", action="store_true", help="print the traceback of unexpected errors")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_triage(commands)
+    _add_batch(commands)
     _add_identify(commands)
     _add_info(commands)
     _add_simulate(commands)
@@ -102,6 +104,34 @@ def _triage(options: argparse.Namespace) -> int:
         return 0
     _say("neurotriage: the exam could not be looked at; that is not a negative result.")
     return SeriesSelectionError.exit_code
+
+
+def _add_batch(commands: Any) -> None:
+    from .batch.command import add_arguments
+
+    parser = commands.add_parser(
+        "batch", help="read a whole archive: every exam once, on one machine or a cluster", epilog=EXIT_CODES
+    )
+    add_arguments(parser)
+    parser.set_defaults(run=_batch)
+
+
+def _batch(options: argparse.Namespace) -> int:
+    from .batch.command import run_batch
+
+    line = _StatusLine()
+    try:
+        summary = run_batch(options, line)
+    finally:
+        line.close()
+    print(NOTICE)
+    print(summary.line)
+    for path in summary.written:
+        print(path)
+    if summary.failed:
+        count = f"{summary.failed} exam{'s' if summary.failed > 1 else ''} failed"
+        _say(f"neurotriage: {count}; failures.csv says why. Try again with --retry-failed.")
+    return 1 if summary.failed else 0
 
 
 def _add_identify(commands: Any) -> None:
@@ -278,6 +308,30 @@ class _ProgressBar:
         if self._terminal:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
+
+
+class _StatusLine:
+    """One line that is redrawn on a terminal; a line every half minute elsewhere."""
+
+    PAUSE_S = 30.0
+
+    def __init__(self) -> None:
+        self._terminal = sys.stderr.isatty()
+        self._stage, self._text, self._said_at = "", "", 0.0
+
+    def __call__(self, stage: str, text: str) -> None:
+        if self._terminal:
+            sys.stderr.write(f"\r\x1b[K{text}")
+            sys.stderr.flush()
+        elif stage != self._stage or time.monotonic() - self._said_at >= self.PAUSE_S:
+            _say(text)
+            self._said_at = time.monotonic()
+        self._stage, self._text = stage, text
+
+    def close(self) -> None:
+        """Leave the last state standing."""
+        if self._text and self._terminal:
+            _say("")
 
 
 def _say(message: str) -> None:

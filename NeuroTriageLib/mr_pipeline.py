@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from .core.codes import ABNORMAL
-from .core.errors import GeometryError
-from .core.findings import ExamResult, Finding, QualityFlag, SeriesHeatmap
+from .core.errors import ConfigError, GeometryError
+from .core.findings import ExamResult, Finding, QualityFlag, SeriesHeatmap, SeriesJudgement
 from .core.mr_images import CONTRAST_NAMES, MrImage
 from .core.stage_clock import Progress, StageClock
 from .core.study_reading import StudyReading
+from .core.volume import Volume
 from .measurements.findings import could_not_look, measure
 from .preprocessing.mr_movement import measure_movement
+from .series_selection.adc_unit import adc_unit
 from .series_selection.mr_study_images import MrStudyChoice, read_images
 
 REFERENCE_ORDER = ("FLAIR", "TRACE", "ADC")
@@ -44,7 +46,8 @@ class _Told:
     """What is the same in all answers of one study."""
 
     input: str
-    choice: MrStudyChoice
+    study_instance_uid: str
+    judgements: tuple[SeriesJudgement, ...]
     images: Mapping[str, MrImage]
     flags: tuple[QualityFlag, ...]
     system: MrSystem
@@ -57,8 +60,8 @@ class _Told:
         return ExamResult(
             volume=image.volume,
             input=self.input,
-            study_instance_uid=self.choice.study.study_instance_uid,
-            judgements=self.choice.judgements(),
+            study_instance_uid=self.study_instance_uid,
+            judgements=self.judgements,
             quality=self.flags,
             readings=() if reading is None else (reading,),
             findings=findings,
@@ -102,9 +105,42 @@ def triage_mr(choice: MrStudyChoice, system: MrSystem, *, path: str, clock: Stag
         )
     with clock.stage("movement"):
         images, moved = _in_one_place(read.images)
+    flags = (*moved, *read.flags)
+    told = _Told(path, choice.study.study_instance_uid, choice.judgements(), images, flags, system, clock.seconds)
+    return _answered(told, clock)
+
+
+def triage_mr_volume(
+    volume: Volume, contrast: str, system: MrSystem, *, path: str, clock: StageClock
+) -> tuple[ExamResult, ...]:
+    """Answer one MR volume in memory, whose contrast the user has stated: one ExamResult on it.
+
+    Findings that need other contrasts could not be looked at.
+
+    Args:
+        volume: of modality MR.
+        contrast: one of core.mr_images.CONTRASTS.
+        system: a loaded system.
+        path: where the volume came from, for the report.
+        clock: progress and seconds so far.
+
+    Raises:
+        ConfigError: a contrast that does not exist.
+    """
+    if contrast not in CONTRAST_NAMES:
+        raise ConfigError(f'No contrast is called "{contrast}".', next_step=f"Contrasts: {', '.join(CONTRAST_NAMES)}.")
+    unit = adc_unit({}, volume.array_kji, volume.grid).mm2_per_s if contrast == "ADC" else None
+    images = {contrast: MrImage(contrast, volume, unit)}
+    flag = QualityFlag("contrast_stated", f"The user stated that the volume is {CONTRAST_NAMES[contrast]}.")
+    return _answered(_Told(path, "", (), images, (flag,), system, clock.seconds), clock)
+
+
+def _answered(told: _Told, clock: StageClock) -> tuple[ExamResult, ...]:
+    """The system's answer on each series that a finding is shown on; without one on the first, with what was unseen."""
+    system, images = told.system, told.images
     answer = system.read_study(images, progress=clock.progress)
     clock.seconds.update(answer.timings_s)
-    told = _Told(path, choice, images, (*moved, *read.flags, *answer.flags), system, clock.seconds)
+    told = replace(told, flags=(*told.flags, *answer.flags))
     unseen = tuple(
         finding for code, why in answer.unseen.items() for finding in could_not_look(system.name, (code,), why)
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,19 +17,26 @@ from .core.volume import Volume
 from .io.dicom_source import read_dicom_source
 from .io.inputs import open_input, read_volume
 from .series_selection import select_head_ct
+from .series_selection.mr_contrasts import ROLES
 from .series_selection.mr_study_images import choose_mr_study
 
 # A slice that is farther than this from every slice of the series is not one of them (ours: a tenth of a pixel).
 SAME_PLACE_MM = 0.05
 
 
-def inspect_studies(paths: Sequence[str | Path]) -> list[dict[str, Any]]:
+def inspect_studies(paths: Sequence[str | Path], roles: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
     """Every study on disk with what the rules say of its series, as plain values for JSON; DICOM by its headers alone.
 
-    Raises InputError or DicomError when nothing there can be read.
+    Args:
+        paths: folder, archive or files.
+        roles: MR role -> SeriesInstanceUID that the user gives it, whatever the rules say.
+
+    Raises:
+        InputError, DicomError: nothing there can be read.
+        ConfigError: a role that does not exist.
     """
     with open_input(list(paths)) as studies:
-        return [_inspected(study) for study in studies]
+        return [_inspected(study, roles or {}) for study in studies]
 
 
 def load_series(paths: Sequence[str | Path], series_uid: str) -> tuple[Volume, str]:
@@ -103,21 +110,29 @@ def _find(studies: Sequence[Study], series_uid: str) -> tuple[Study, Series]:
     )
 
 
-def _inspected(study: Study) -> dict[str, Any]:
+def _inspected(study: Study, roles: Mapping[str, str]) -> dict[str, Any]:
     """One study; "series" in the order of the judgements, with the header's own words for reconstruction and kernel.
 
-    "reads" is what it is read as: "CT", "MR", or "" when nothing in it can be read.
+    "reads" is what it is read as: "CT", "MR", or "" when nothing in it can be read. "roles" are those that the user can
+    give to a series of an MRI, () in a CT; "read_as" of a series the contrasts that it is read for.
     """
     selection = select_head_ct(study)
     judgements, reads = selection.judgements, "CT" if selection.series is not None else ""
-    if selection.series is None and any(s.modality == "MR" or s.file_format != "dicom" for s in study.series):
-        choice = choose_mr_study(study, {})
+    may_be_mr = selection.series is None and any(s.modality == "MR" or s.file_format != "dicom" for s in study.series)
+    read_as: dict[str, list[str]] = {}
+    if may_be_mr:
+        own = {series.series_instance_uid for series in study.series}
+        choice = choose_mr_study(study, {role: uid for role, uid in roles.items() if uid in own})
         if choice.is_readable:
+            for contrast, taken in choice.chosen.items():
+                assert taken.item is not None, "only choices with a series are kept"
+                read_as.setdefault(taken.item.series.series_instance_uid, []).append(contrast)
             told = {judgement.series_instance_uid: judgement for judgement in choice.judgements()}
             judgements = tuple(told.get(item.series_instance_uid, item) for item in judgements)
             reads = "MR"
     return {
         "reads": reads,
+        "roles": ROLES if may_be_mr else (),
         "study_instance_uid": study.study_instance_uid,
         "study_date": study.study_date,
         "patient_key": study.patient_key,
@@ -126,6 +141,7 @@ def _inspected(study: Study) -> dict[str, Any]:
             | {
                 "kernel": str(series.header.get("ConvolutionKernel") or ""),
                 "slice_thickness_mm": series.header.get("SliceThickness"),
+                "read_as": read_as.get(judgement.series_instance_uid, []),
                 "flags": [flag.message for flag in series.flags],
                 "files": sorted({str(instance.path) for instance in series.instances}),
             }

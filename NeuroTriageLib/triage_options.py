@@ -1,4 +1,4 @@
-"""The options of `neurotriage triage`, and what they ask for: readers, choices, writers."""
+"""The options of `neurotriage triage`, and what they ask for: readers, choices, writers. `batch` shares them."""
 
 from __future__ import annotations
 
@@ -18,11 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options to the command's parser."""
     parser.add_argument("input", type=Path, help="DICOM folder, zip, NIfTI/NRRD file, or folder of NIfTI files")
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder for the results")
-    parser.add_argument(
-        "--system", help="which system reads; default: the consensus, or kuo2019 without one, and nael2021 for MRI"
-    )
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    parser.add_argument("--model", type=Path, help="model pack (folder or zip) in place of the one that ships")
+    add_reading_arguments(parser)
     parser.add_argument(
         "--study", metavar="UID", help="StudyInstanceUID, when the input holds several that can be read"
     )
@@ -34,6 +30,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="overrule the choice of the head CT: UID or part of a description; with an MR role (FLAIR=...) that of a "
         "contrast, also by the path of an image file; may be given for several roles",
     )
+    parser.add_argument("--force", action="store_true", help="replace results that are already in the output folder")
+    add_writing_arguments(parser)
+
+
+def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say what reads, and how: the same for one exam and for an archive."""
+    parser.add_argument(
+        "--system", help="which system reads; default: the consensus, or kuo2019 without one, and nael2021 for MRI"
+    )
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--model", type=Path, help="model pack (folder or zip) in place of the one that ships")
     parser.add_argument(
         "--contrasts",
         metavar="NAMES",
@@ -51,7 +58,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="operating point 0-1 of a finding in place of the model's own (acute_infarct=0.3); may be repeated",
     )
-    parser.add_argument("--force", action="store_true", help="replace results that are already in the output folder")
+
+
+def add_writing_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say which files are written of an exam."""
     parser.add_argument("--no-scene", action="store_true", help="do not write scene.mrb")
     parser.add_argument("--dicom", action="store_true", help="write DICOM objects too (they name the patient)")
     parser.add_argument(

@@ -3,11 +3,14 @@
 Requests (stdin), one JSON object per line:
     {"id": 1, "command": "triage", "volume": FOLDER, "result": FOLDER,
      "system": null, "device": "auto", "model": null, "heatmap": null, "accept_unfamiliar": false}
-    A system of null is the default one (catalog.default_system); the last two are the consensus's.
+    A system of null is the default one (catalog.default_system); the last two are the consensus's. An MR volume also
+    has "contrast": NAME (core/mr_images.py), which the user has stated.
     {"id": 7, "command": "study", "paths": [PATH, ...], "result": FOLDER, "system", "device", "model", ... as above}
-        whatever a study holds, CT or MRI: one folder below RESULT for each series that something is shown on
+        whatever a study holds, CT or MRI: one folder below RESULT for each series that something is shown on;
+        with "roles": {ROLE: UID} where the user overrules what a series of an MRI is read as
     {"id": 2, "command": "describe"}                       systems, packs, missing packages, devices
-    {"id": 3, "command": "inspect", "paths": [PATH, ...]}  series of the studies on disk and which one would be read
+    {"id": 3, "command": "inspect", "paths": [PATH, ...]}  series of the studies on disk and which would be read;
+        "roles" as above
     {"id": 4, "command": "load", "paths": [PATH, ...], "series": UID, "volume": FOLDER}  one series, pixels included
     {"id": 5, "command": "report", "exam": FOLDER, "path": FILE}  the HTML page of an exam, edited or not
     {"id": 6, "command": "export", "exam": FOLDER, "paths": [PATH, ...], "folder": FOLDER}
@@ -106,13 +109,19 @@ class Worker:
         from .core.exam_bundle import write_bundle
         from .core.exchange import load_volume, save_exam
         from .core.stage_clock import StageClock
+        from .mr_pipeline import triage_mr_volume
         from .pipeline import ExamContext, triage_volume
 
         clock = StageClock(lambda stage, fraction: self._progress(request["id"], stage, fraction))
-        with clock.stage("model"):
-            system = self._system(request)
         volume = load_volume(Path(request["volume"]))
-        result = triage_volume(volume, system, context=ExamContext(volume.source or "scene"), clock=clock)
+        source, contrast = volume.source or "scene", request.get("contrast")
+        reader = self._reader_of(request, "MR" if contrast else "CT")
+        with clock.stage("model"):
+            system = reader()
+        if contrast:
+            (result,) = triage_mr_volume(volume, contrast, system, path=source, clock=clock)
+        else:
+            result = triage_volume(volume, system, context=ExamContext(source), clock=clock)
         with clock.stage("writing"):
             save_exam(result, Path(request["result"]))
             write_bundle(Path(request["result"]))
@@ -121,12 +130,13 @@ class Worker:
     def _study(self, request: dict[str, Any]) -> None:
         from .core.exam_bundle import write_bundle
         from .core.exchange import save_exam
-        from .pipeline import triage_input
+        from .pipeline import Choices, triage_input
 
         paths = [Path(path) for path in request["paths"]]
         results = triage_input(
             paths[0] if len(paths) == 1 else paths,
             self._readers(request),
+            Choices(roles=request.get("roles") or {}),
             progress=lambda stage, fraction: self._progress(request["id"], stage, fraction),
         )
         folders = [Path(request["result"], str(number)) for number in range(len(results))]
@@ -134,6 +144,18 @@ class Worker:
             save_exam(result, folder)
             write_bundle(folder)
         self._emit(event="result", id=request["id"], results=[str(folder) for folder in folders])
+
+    def _reader_of(self, request: dict[str, Any], modality: str) -> Any:
+        """What reads one volume of a modality. Raises ConfigError when the user named a system for the other one."""
+        readers = self._readers(request)
+        reader = readers.mr if modality == "MR" else readers.ct
+        if reader is None:
+            raise ConfigError(
+                f"The chosen system or model pack does not read {modality}.",
+                where=str(request.get("model") or request.get("system")),
+                next_step="Choose another one, or let the best that is installed read.",
+            )
+        return reader
 
     def _readers(self, request: dict[str, Any]) -> Any:
         """What may read a study: the system or pack that is named, else the default one of each modality."""
@@ -155,7 +177,7 @@ class Worker:
     def _inspect(self, request: dict[str, Any]) -> None:
         from .study_files import inspect_studies
 
-        self._emit(event="inspected", id=request["id"], studies=inspect_studies(request["paths"]))
+        self._emit(event="inspected", id=request["id"], studies=inspect_studies(request["paths"], request.get("roles")))
 
     def _load(self, request: dict[str, Any]) -> None:
         from .core.exchange import save_volume

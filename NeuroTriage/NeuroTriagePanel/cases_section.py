@@ -169,10 +169,10 @@ class CasesSection:
             self._read(cases_in_csv, Path(path))
 
     def _on_database(self) -> None:
-        choices = database_studies("CT")
+        choices = database_studies(("CT", "MR"))
         self.show_cases(tuple(CaseEntry(choice.uid, choice.text) for choice in choices))
         if not choices:
-            self._say(_("Slicer's DICOM database holds no CT study."), "problem")
+            self._say(_("Slicer's DICOM database holds no CT or MR study."), "problem")
 
     def _read(self, reader: Callable[[Path], tuple[CaseEntry, ...]], path: Path) -> None:
         try:

@@ -17,7 +17,7 @@ REVIEW_ATTRIBUTE = "NeuroTriage.review"
 FORMAT = "1"
 """Changes when an older panel could no longer read the node."""
 _SINGLE_ROLES = ("ct", "table", "working")
-LIST_ROLES = ("segmentations", "heatmaps", "lines", "regions")
+LIST_ROLES = ("segmentations", "heatmaps", "lines", "regions", "midline")
 
 
 def keep_exam(nodes: ExamNodes, bundle: bytes) -> slicer.vtkMRMLTextNode:

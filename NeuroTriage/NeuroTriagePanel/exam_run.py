@@ -19,6 +19,7 @@ from .review_node import keep_in_scene
 from .scene_bridge import ExamNodes, show_exam_pausing, volume_from_node
 from .slice_views import first_key_point_ras, look_at, show_in_slice_views
 from .volume_geometry import grid_of_volume
+from .volume_modality import contrast_of
 
 # A volume that moved by more than this during the run is another volume (ours: a tenth of a pixel).
 MOVED_MM = 0.05
@@ -51,7 +52,13 @@ class ExamRun:
     def __init__(self, volume_node: slicer.vtkMRMLScalarVolumeNode) -> None:
         self._node_id, self._name = volume_node.GetID(), volume_node.GetName()
         self._node = volume_node
-        self._volume = volume_from_node(volume_node)
+        self._volume, self._contrast = volume_from_node(volume_node), contrast_of(volume_node)
+        if self._volume.modality == "MR" and not self._contrast:
+            raise InputError(
+                "It is not known which contrast this MR volume has.",
+                where=self._name,
+                next_step="State it in the section Study, or read the whole study from disk or the DICOM database.",
+            )
         self._folder = Path(tempfile.mkdtemp(prefix="neurotriage-"))
         save_volume(self._volume, self._folder / "volume")
 
@@ -71,6 +78,7 @@ class ExamRun:
             "device": choices.device,
             "model": choices.model,
             "accept_unfamiliar": choices.accept_unfamiliar,
+            "contrast": self._contrast,
         }
 
     def show_pausing(self, event: dict) -> Pausing[Review]:

@@ -12,6 +12,7 @@ from NeuroTriageLib.core.errors import ConfigError
 from NeuroTriageLib.core.exam_bundle import write_bundle
 from NeuroTriageLib.core.exchange import save_exam
 from NeuroTriageLib.core.findings import ExamResult, ModelIdentity
+from NeuroTriageLib.measurements.midline_shift import measurable_midline_shift
 from NeuroTriageLib.review.reviewed_exam import reviewed_exam
 from NeuroTriageLib.review.store import ReviewStore
 from NeuroTriageLib.review.versions import ExamReference, ReaderEntry, Version, Viewer, differences
@@ -140,6 +141,7 @@ class ExamStore:
             pixel_threshold=state.pixel_threshold,
             pixel_thresholds=dict(state.pixel_thresholds),
             blind=self.blind,
+            midline=state.midline,
         )
 
     def take_over(self, review: Review, version: Version) -> None:
@@ -152,6 +154,7 @@ class ExamStore:
             state.pixel_threshold, state.pixel_thresholds = entry.pixel_threshold, dict(entry.pixel_thresholds)
             if entry.reader == self.reader:
                 review.count_seconds_from(entry.seconds_spent)
+            review.place_midline(entry.midline)
         if review.draws_masks:
             label = self.store().label(self.case_of(review), version.number)
             review.show_label(label, hand_edited=entry is not None, based_on=version.number)
@@ -186,4 +189,5 @@ def _unsaved(review: Review, store: ExamStore) -> Version:
         mask_sha256="",
         entry=store.entry(review, "draft"),
         difference=differences(review.model_label, review.label_kji, result.grid) if review.draws_masks else None,
+        midline=measurable_midline_shift(review.state.midline, result.grid),
     )

@@ -23,7 +23,7 @@ from .abc2_lines import (
 )
 from .figures_table import fill_figures
 from .findings_rows import short_name
-from .prior_exam import change_rows, compare
+from .prior_exam import change_rows, compare, midline_change
 from .review import Review
 from .step_by_step import StepByStep
 from .theme import tone_style
@@ -62,10 +62,14 @@ class MeasureSection:
         self._stop_watching()
         self._stop_measuring()
         self._review, self.measured = review, {}
-        self._ui.measureSection.visible = review is not None and review.draws_masks
+        draws = review is not None and review.draws_masks
+        self._ui.measureSection.visible = review is not None
+        for widget in (self._ui.measureTable, self._ui.measureLabel, self._ui.measureButtons, self._ui.priorWidget):
+            widget.visible = draws
         self._ui.samePatientCheckBox.checked = False
         self._ui.priorSelector.setCurrentNode(None)
-        if review is not None and review.draws_masks:
+        if draws:
+            review.midline_changed.add(self.measure_soon)
             review.mask_changed.add(self.measure_soon)
             self._watch_lines()
             self._ui.linesCheckBox.checked = any(_shown(node) for node in review.nodes.lines)
@@ -192,9 +196,10 @@ class MeasureSection:
             fill_figures(ui.priorTable, PRIOR_COLUMNS, change_rows(changes))
             ui.priorTable.visible = True
             grown = [short_name(code).lower() for code, change in changes.items() if change.expanded]
-            ui.priorLabel.text = (
+            told = (
                 _("Expanded by more than 6 mL or 33 %: {0}.").format(", ".join(grown)) if grown else _("No expansion.")
             )
+            ui.priorLabel.text = f"{told} {midline_change(self._review, prior)}".strip()
             tone = "attention" if grown else "neutral"
         ui.priorLabel.visible = True
         ui.priorLabel.styleSheet = tone_style(ui.priorLabel, tone)

@@ -15,6 +15,7 @@ from .findings_rows import finding_rows, summary
 from .findings_section import FindingsSection, OtherSeries
 from .installation import Installation
 from .measure_section import MeasureSection
+from .midline_section import MidlineSection
 from .node_section import NodeSection
 from .report_section import ReportSection
 from .review import Review
@@ -53,13 +54,15 @@ class PanelWidget:
         self.view = ViewSection(ui)
         self.edit = EditSection(ui)
         self.measure = MeasureSection(ui)
+        self.midline = MidlineSection(ui)
         self.sign = SignSection(ui, self.store, self._on_saved, self.open_next_case)
         self.cases = CasesSection(ui, self.store, self.open_case)
         self.report = ReportSection(ui, self.store, send)
         self.node = NodeSection(ui, self.show_review, self._on_busy)
         self.shortcuts = Shortcuts(root, self._actions())
         ui.shortcutsLabel.toolTip = shortcuts_text()
-        self._sections = (self.findings, self.view, self.edit, self.measure, self.sign, self.cases, self.report)
+        measuring = (self.measure, self.midline)
+        self._sections = (self.findings, self.view, self.edit, *measuring, self.sign, self.cases, self.report)
         self._opening_case = ""
         self._volume_seen = None
         self._watched: list[tuple] = []
@@ -69,7 +72,7 @@ class PanelWidget:
         """The panel goes away: end the worker, let go of every node."""
         self._watch(None)
         self.show_review(None)
-        for section in (self.run, self.study, self.measure, self.sign, self.report, self.node):
+        for section in (self.run, self.study, self.measure, self.midline, self.sign, self.report, self.node):
             section.close()
 
     def enter(self) -> None:
@@ -85,6 +88,7 @@ class PanelWidget:
         self.shortcuts.set_active(False)
         self.view.leave()
         self.edit.stop()
+        self.midline.stop_placing()
         self.node.leave()
         if self.review is not None:
             self.review.set_watched(False)
@@ -171,8 +175,8 @@ class PanelWidget:
             self.run.tell(_("Wait for the run, or cancel it, before another case is opened."), "problem")
             return
         self._opening_case = entry.key
-        if entry.location:
-            self.study.inspect([str(entry.location)], load_at_once=True)
+        if entry.path is not None:
+            self.study.inspect([str(entry.path)], load_at_once=True)
         else:
             self.study.inspect_database(entry.key, load_at_once=True)
 
@@ -226,9 +230,9 @@ class PanelWidget:
             show_in_slice_views(volume)
             self.findings.look_at(code)
 
-    def _on_study(self, paths: list[str], subject) -> None:
+    def _on_study(self, paths: list[str], subject, roles: dict[str, str]) -> None:
         """The whole study is to be read."""
-        self.run.start_study(paths, subject)
+        self.run.start_study(paths, subject, roles)
 
     def _on_edit(self, code: str) -> None:
         self.edit.start(code)

@@ -8,10 +8,12 @@ from datetime import datetime
 import slicer
 
 from NeuroTriageLib.core.errors import InputError
-from NeuroTriageLib.review.prior import TimedExam, VolumeChange, compare_with_prior
+from NeuroTriageLib.measurements.midline_shift import measurable_midline_shift
+from NeuroTriageLib.review.prior import TimedExam, VolumeChange, compare_with_prior, midline_change_words
 
 from .findings_rows import short_name
 from .review import Review
+from .review_node import kept_state, review_nodes
 from .segment_arrays import read_label
 from .subject_tree import patient_of, study_time
 from .volume_geometry import grid_of_volume
@@ -31,8 +33,7 @@ def compare(
         InputError: it is this exam's own mask, has no CT, or is not known to be of the same patient.
         GeometryError: both images share no place.
     """
-    role = slicer.vtkMRMLSegmentationNode.GetReferenceImageGeometryReferenceRole()
-    ct = prior.GetNodeReference(role)
+    ct = _ct_of(prior)
     if ct is None:
         raise InputError("The prior segmentation does not say on which CT it was made.", where=prior.GetName())
     if ct is review.nodes.ct:
@@ -42,6 +43,23 @@ def compare(
     now = TimedExam(review.label_kji, review.result.grid, patient_of(review.nodes.ct), _time_of(review.nodes.ct))
     then = TimedExam(read_label(prior, ct), grid_of_volume(ct), patient_of(ct), _time_of(ct))
     return compare_with_prior(now, then, same_patient_confirmed=same_patient_confirmed)
+
+
+def midline_change(review: Review, prior: slicer.vtkMRMLSegmentationNode) -> str:
+    """How midline shift changed since the prior that the scene keeps a review of; "" when neither exam has it."""
+    ct = _ct_of(prior)
+    kept = [node for node in review_nodes() if node.GetNodeReference("ct") is ct]
+    before = None
+    if kept:
+        try:
+            before = measurable_midline_shift(kept_state(kept[-1]).midline, grid_of_volume(ct))
+        except (ValueError, TypeError) as error:
+            raise InputError("The review of the prior in the scene is damaged.", next_step="Run it again.") from error
+    return midline_change_words(measurable_midline_shift(review.state.midline, review.result.grid), before)
+
+
+def _ct_of(prior: slicer.vtkMRMLSegmentationNode) -> slicer.vtkMRMLScalarVolumeNode | None:
+    return prior.GetNodeReference(slicer.vtkMRMLSegmentationNode.GetReferenceImageGeometryReferenceRole())
 
 
 def change_rows(changes: Mapping[str, VolumeChange]) -> list[tuple[str, ...]]:

@@ -11,9 +11,9 @@ import vtk
 
 from NeuroTriageLib.review.labels import SEGMENT_VALUES
 
-from .result_nodes import MODALITY_ATTRIBUTE
 from .scene_bridge import ExamNodes
 from .segment_arrays import read_label, write_label
+from .volume_modality import modality_of
 
 VERSION_ATTRIBUTE = "NeuroTriage.version"
 READER_NAMES = {"CT": "Hemorrhage (reader)", "MR": "Findings (reader)"}
@@ -149,4 +149,4 @@ class ReaderMask:
 
 
 def _reader_name(ct: slicer.vtkMRMLScalarVolumeNode) -> str:
-    return READER_NAMES.get(ct.GetAttribute(MODALITY_ATTRIBUTE) or "CT", READER_NAMES["CT"])
+    return READER_NAMES.get(modality_of(ct), READER_NAMES["CT"])

@@ -50,6 +50,7 @@ class ReportSection:
         if review is not None:
             review.decided.add(self._forget_text)
             review.mask_changed.add(self._forget_text)
+            review.midline_changed.add(self._forget_text)
             self._forget_text()
 
     def close(self) -> None:
@@ -126,7 +127,8 @@ class ReportSection:
         review = self._review
         if review.saved_version is not None:
             return self._exam()
-        if review.is_edited or review.state.decisions or review.state.threshold:
+        state = review.state
+        if review.is_edited or state.decisions or state.threshold or state.midline is not None:
             raise ConfigError(
                 "Your changes are not saved yet.", next_step="Save, approve or flag them first, then export."
             )

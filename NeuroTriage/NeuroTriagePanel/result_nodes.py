@@ -17,6 +17,7 @@ from .findings_rows import opinion_texts
 from .heat_colors import heat_color_node
 from .segment_arrays import BINARY_LABELMAP, write_label
 from .volume_geometry import place_volume
+from .volume_modality import note_modality
 
 # Brain window: the width and centre in common use for hemorrhage on non-contrast head CT (HU).
 BRAIN_WINDOW_HU, BRAIN_LEVEL_HU = 80.0, 40.0
@@ -24,19 +25,24 @@ BRAIN_WINDOW_HU, BRAIN_LEVEL_HU = 80.0, 40.0
 HEAT_SHOWN_FROM_PERCENT = 5.0
 # MR signal has no unit: white is this percentile of the head's voxels (ours), so that fat does not set the scale.
 BRIGHTEST_PERCENT = 99.0
-MODALITY_ATTRIBUTE = "NeuroTriage.modality"
 HEATMAP_ATTRIBUTE = "NeuroTriage.heatmap_of"
 
 
-def add_ct_node(volume: Volume, name: str = "Head CT") -> slicer.vtkMRMLScalarVolumeNode:
-    """A new volume node with the exam's voxels at their true place; CT is shown in the brain window."""
+def add_ct_node(volume: Volume, name: str = "Head CT", contrast: str = "") -> slicer.vtkMRMLScalarVolumeNode:
+    """A new volume node with the exam's voxels at their true place; CT is shown in the brain window.
+
+    Args:
+        volume: the exam's.
+        name: of the node.
+        contrast: of an MR volume what it was read as (core.mr_images.CONTRASTS).
+    """
     node = add_node("vtkMRMLScalarVolumeNode", name)
     slicer.util.updateVolumeFromArray(node, np.ascontiguousarray(volume.array_kji))
     place_volume(node, volume.grid)
     if volume.modality == "CT":
         node.SetVoxelValueQuantity(_coded("112031", "DCM", "Attenuation Coefficient"))
         node.SetVoxelValueUnits(_coded("[hnsf'U]", "UCUM", "Hounsfield unit"))
-    node.SetAttribute(MODALITY_ATTRIBUTE, volume.modality)
+    note_modality(node, volume.modality, contrast)
     if volume.sop_instance_uids:
         node.SetAttribute("DICOM.instanceUIDs", " ".join(volume.sop_instance_uids))
     node.CreateDefaultDisplayNodes()

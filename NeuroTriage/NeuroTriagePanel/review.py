@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import qt
 
 from NeuroTriageLib.core.codes import ANY, CT_HEMORRHAGE_CODES, MR_CODES
 from NeuroTriageLib.core.findings import ExamResult, Finding, Reading
+from NeuroTriageLib.core.midline import MidlinePoints, MidlineShift
+from NeuroTriageLib.measurements.midline_shift import measure_midline_shift
 from NeuroTriageLib.measurements.volume import slice_of_largest_area
 from NeuroTriageLib.review.labels import SEGMENT_VALUES, label_of_reading, slice_areas, voxel_counts
 from NeuroTriageLib.review.live_measurements import counted_volumes_ml
@@ -39,6 +42,7 @@ class ReviewState:
         based_on: number of the version from which the reader's mask started.
         reader, confidence, comment: of the sign-off.
         case_key: the row of the case list, "" for an exam that is in none.
+        midline: the reader's points of midline shift; None while they are not all placed.
     """
 
     decisions: dict[str, str] = field(default_factory=dict)
@@ -51,6 +55,13 @@ class ReviewState:
     confidence: int | None = None
     comment: str = ""
     case_key: str = ""
+    midline: MidlinePoints | None = None
+
+    @classmethod
+    def from_plain(cls, values: dict[str, Any]) -> ReviewState:
+        """The inverse of dataclasses.asdict, also after JSON. Raises TypeError or ValueError."""
+        points = values.get("midline")
+        return cls(**{**values, "midline": None if points is None else MidlinePoints.from_plain(points)})
 
 
 class Review:
@@ -65,7 +76,7 @@ class Review:
     def __init__(self, result: ExamResult, nodes: ExamNodes, state: ReviewState | None = None) -> None:
         self.result, self.nodes = result, nodes
         self.state = state or ReviewState()
-        self.mask_changed, self.decided = Listeners(), Listeners()
+        self.mask_changed, self.decided, self.midline_changed = Listeners(), Listeners(), Listeners()
         self._watched_since_s: float | None = time.monotonic()
         self.model_label = (
             label_of_reading(self.reading) if self.draws_masks else np.zeros(result.grid.shape_kji, np.uint8)
@@ -221,6 +232,17 @@ class Review:
             self.mask.put_back(types)
         self._forget_label()
         self.decided.tell()
+
+    def place_midline(self, points: MidlinePoints | None) -> None:
+        """Other points for midline shift, or none."""
+        if points != self.state.midline:
+            self.state.midline, self.saved_version = points, None
+            self.midline_changed.tell()
+
+    def midline_shift(self) -> MidlineShift | None:
+        """The shift between the reader's points; None without them. Raises GeometryError when they are no midline."""
+        points = self.state.midline
+        return None if points is None else measure_midline_shift(points, self.result.grid)
 
     def discard_edits(self) -> None:
         """Back to the model's mask with the model's thresholds; the Segment Editor's undo can bring the edits back."""

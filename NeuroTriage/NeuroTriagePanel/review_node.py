@@ -40,6 +40,7 @@ def follow(review: Review, node: slicer.vtkMRMLTextNode) -> None:
 
     review.decided.add(note)
     review.mask_changed.add(note)
+    review.midline_changed.add(note)
     review.nodes.added.add(note)
     note()
 
@@ -80,7 +81,7 @@ def restore(node: slicer.vtkMRMLTextNode) -> Review:
         raise InputError("The CT of a review is no longer in the scene.", next_step="Load it and run again.")
     try:
         content = base64.b64decode(node.GetText() or "", validate=True)
-        state = ReviewState(**json.loads(node.GetAttribute(_STATE_ATTRIBUTE) or "{}"))
+        state = kept_state(node)
     except (ValueError, TypeError) as error:
         raise InputError("A review in the scene is damaged.", next_step="Run again.") from error
     with tempfile.TemporaryDirectory(prefix="neurotriage-") as folder:
@@ -89,6 +90,11 @@ def restore(node: slicer.vtkMRMLTextNode) -> Review:
     review = Review(result, _referred(node), state)
     follow(review, node)
     return review
+
+
+def kept_state(node: slicer.vtkMRMLTextNode) -> ReviewState:
+    """What the reader has decided, of a review that a text node keeps. Raises ValueError or TypeError when damaged."""
+    return ReviewState.from_plain(json.loads(node.GetAttribute(_STATE_ATTRIBUTE) or "{}"))
 
 
 def _referred(node: slicer.vtkMRMLTextNode) -> ExamNodes:

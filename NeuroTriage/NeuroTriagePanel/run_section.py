@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import qt
@@ -97,9 +97,9 @@ class RunSection:
         """Read the chosen volume. Args: choices: in place of those of the widgets."""
         self._start(lambda: ExamRun(self.parameters.inputVolume), choices or self.choices())
 
-    def start_study(self, paths: list[str], subject: Subject) -> None:
+    def start_study(self, paths: list[str], subject: Subject, roles: Mapping[str, str]) -> None:
         """Read a whole study on disk, with the system that is chosen or the default one of each modality."""
-        self._start(lambda: StudyRun(paths, subject), self.choices())
+        self._start(lambda: StudyRun(paths, subject, roles), self.choices())
 
     def _start(self, make_run: Callable[[], ExamRun | StudyRun], choices: RunChoices) -> None:
         if self.state.phase is not Phase.IDLE:
@@ -143,7 +143,7 @@ class RunSection:
             widget.enabled = not state.busy
         ui.runButton.text = _("Cancel") if state.busy else _("Run")
         ui.runButton.enabled = state.busy or volume is not None
-        ui.runButton.toolTip = "" if volume is not None or state.busy else _("Choose a head CT first")
+        ui.runButton.toolTip = "" if volume is not None or state.busy else _("Choose a volume first")
         ui.progressWidget.visible = state.busy
         ui.progressBar.value = round(100 * state.share_done)
         ui.stageLabel.text = state.stage_text

@@ -21,6 +21,7 @@ from .listeners import Listeners
 from .region_nodes import add_region_nodes
 from .subject_tree import Subject, place_in_subject_tree, put_into_folder, series_instance_uid
 from .volume_geometry import grid_of_volume
+from .volume_modality import modality_of
 
 
 @dataclass
@@ -33,6 +34,7 @@ class ExamNodes:
         heatmaps: the answer's, then one per system whose opinion went into it.
         table: findings and measurements; None until it is made.
         lines: A, B and C of each ABC/2.
+        midline: the reader's points of midline shift, and its two lines (midline_nodes.py).
         regions: boxes of a detector.
         folder_item: subject hierarchy item of the results.
         working: the reader's version of the mask; None until it is made.
@@ -44,6 +46,7 @@ class ExamNodes:
     heatmaps: tuple[slicer.vtkMRMLScalarVolumeNode, ...] = ()
     table: slicer.vtkMRMLTableNode | None = None
     lines: tuple[slicer.vtkMRMLMarkupsLineNode, ...] = ()
+    midline: tuple[slicer.vtkMRMLMarkupsNode, ...] = ()
     regions: tuple[slicer.vtkMRMLModelNode, ...] = ()
     folder_item: int = 0
     working: slicer.vtkMRMLSegmentationNode | None = None
@@ -53,6 +56,13 @@ class ExamNodes:
         """Take the reader's version in, also in the subject hierarchy."""
         self.working = node
         put_into_folder(node, self.folder_item)
+        self.added.tell()
+
+    def use_midline(self, nodes: tuple[slicer.vtkMRMLMarkupsNode, ...]) -> None:
+        """Take these as the nodes of midline shift, also in the subject hierarchy; () when the reader removed them."""
+        self.midline = nodes
+        for node in nodes:
+            put_into_folder(node, self.folder_item)
         self.added.tell()
 
     def add_lines(self, nodes: list[slicer.vtkMRMLMarkupsLineNode]) -> None:
@@ -76,7 +86,7 @@ def show_exam(
     """
     if volume_node is None:
         result = right_handed(result)
-        volume_node = result_nodes.add_ct_node(result.volume)
+        volume_node = result_nodes.add_ct_node(result.volume, contrast=result.contrast)
     nodes = ExamNodes(volume_node)
     without_pauses(show_exam_pausing(result, nodes, subject))
     return nodes
@@ -127,7 +137,7 @@ def volume_from_node(volume_node: slicer.vtkMRMLScalarVolumeNode) -> Volume:
     return Volume(
         array_kji=_plain_array(array),
         grid=grid,
-        modality=volume_node.GetAttribute(result_nodes.MODALITY_ATTRIBUTE) or "CT",
+        modality=modality_of(volume_node) or "CT",
         series_instance_uid=series_instance_uid(volume_node),
         sop_instance_uids=uids if len(uids) == grid.shape_kji[0] else (),
         source="scene",
@@ -145,8 +155,8 @@ def right_handed(result: ExamResult) -> ExamResult:
     last = len(origins) - 1
 
     def turned(item):
-        """A finding or ABC/2 with its key slice counted from the other end."""
-        return item if item.key_slice is None else replace(item, key_slice=last - item.key_slice)
+        """What has a key slice, with that slice counted from the other end; None stays None."""
+        return item if item is None or item.key_slice is None else replace(item, key_slice=last - item.key_slice)
 
     volume = replace(
         result.volume,
@@ -162,6 +172,7 @@ def right_handed(result: ExamResult) -> ExamResult:
         findings=tuple(map(turned, result.findings)),
         opinions=tuple(map(turned, result.opinions)),
         abc2=tuple(map(turned, result.abc2)),
+        midline=turned(result.midline),
     )
 
 

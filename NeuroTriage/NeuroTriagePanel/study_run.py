@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import uuid
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,13 +30,14 @@ class StudyRun:
     Args:
         paths: folder, archive or files that hold it.
         subject: patient and study as the worker has told them.
+        roles: MR role -> SeriesInstanceUID where the user overrules what a series is read as.
     """
 
     slices = 0
     """How many will be read is known only afterwards: no seconds per slice are learned from a study."""
 
-    def __init__(self, paths: list[str], subject: Subject) -> None:
-        self._paths, self._subject = paths, subject
+    def __init__(self, paths: list[str], subject: Subject, roles: Mapping[str, str]) -> None:
+        self._paths, self._subject, self._roles = paths, subject, dict(roles)
         self._folder = Path(tempfile.mkdtemp(prefix="neurotriage-"))
 
     def request(self, run: int, choices: RunChoices) -> dict:
@@ -44,6 +46,7 @@ class StudyRun:
             "id": run,
             "command": "study",
             "paths": self._paths,
+            "roles": self._roles,
             "result": str(self._folder),
             "system": choices.system,
             "device": choices.device,
@@ -70,7 +73,7 @@ def show_study_pausing(folders: list[Path], study: Subject) -> Pausing[Review]:
     token, reviews = uuid.uuid4().hex, []
     for folder in folders:
         result = right_handed((yield from load_exam_pausing(folder)))
-        nodes = ExamNodes(add_ct_node(result.volume, series_name(result)))
+        nodes = ExamNodes(add_ct_node(result.volume, series_name(result), result.contrast))
         yield
         subject = replace(study, series_instance_uid=result.volume.series_instance_uid)
         if reviews:

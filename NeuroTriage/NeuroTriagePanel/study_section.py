@@ -13,15 +13,27 @@ from slicer.i18n import tr as _
 
 from NeuroTriageLib.core.errors import NeuroTriageError
 from NeuroTriageLib.core.exchange import load_volume
+from NeuroTriageLib.core.mr_images import CONTRAST_NAMES
 
+from .dicom_database import database
 from .figures_table import fill_figures
 from .result_nodes import add_ct_node
-from .study_source import StudyChoice, database, database_files, database_studies, load_from_database, recognised_text
+from .study_source import StudyChoice, database_files, database_studies, load_from_database, recognised_text
 from .subject_tree import Subject, place_in_study
 from .theme import color, tone_style
+from .volume_modality import can_be_stated, contrast_of, modality_of, state_modality
 
 COLUMNS = ("Series", "Role", "Images", "Kernel")
+_ROLE_COLUMN, _KERNEL_COLUMN = 1, 3
+_ROLE_LETTERS = 8
 _ROLE_CHOSEN, _ROLE_OTHER = "is read", "–"
+_STATEMENTS = (
+    (_("not stated"), "", ""),
+    (_("Head CT"), "CT", ""),
+    *((_("MRI: {0}").format(name), "MR", contrast) for contrast, name in CONTRAST_NAMES.items()),
+)
+"""What a user can state of a volume: text, modality, contrast."""
+_INPUT_LABELS = {"CT": _("Head CT:"), "MR": _("Brain MRI:")}
 
 
 class StudySection:
@@ -32,7 +44,8 @@ class StudySection:
         send: hands a request to the worker.
         on_loaded: called with the volume node of a series that was loaded.
         on_failed: called with a message when the case that was asked for cannot be opened.
-        on_study: called with the paths of a study that is to be read as a whole, and whose it is.
+        on_study: called with the paths of a study that is to be read as a whole, whose it is, and the roles that the
+            user gave to its series.
     """
 
     def __init__(
@@ -41,7 +54,7 @@ class StudySection:
         send: Callable[..., None],
         on_loaded: Callable[[object], None],
         on_failed: Callable[[str], None],
-        on_study: Callable[[list[str], Subject], None],
+        on_study: Callable[[list[str], Subject, dict[str, str]], None],
     ) -> None:
         self._on_whole_study = on_study
         self._paths: list[str] = []
@@ -49,6 +62,8 @@ class StudySection:
         self._choices: list[StudyChoice] = []
         self._series: list[dict] = []
         self._study: dict = {}
+        self._roles: dict[str, str] = {}
+        self._volume = None
         self._from_database = self._load_at_once = False
         self._folder: Path | None = None
         self._count = 0
@@ -59,6 +74,8 @@ class StudySection:
         ui.seriesTable.connect("cellDoubleClicked(int,int)", lambda row, column: self.load())
         ui.loadSeriesButton.connect("clicked(bool)", self.load)
         ui.readStudyButton.connect("clicked(bool)", self.read_study)
+        ui.statedSelector.addItems([text for text, *_kind in _STATEMENTS])
+        ui.statedSelector.connect("activated(int)", self._on_stated)
         self.forget()
 
     def forget(self) -> None:
@@ -69,10 +86,17 @@ class StudySection:
 
     def update(self, volume) -> None:
         """Say what is known of the chosen volume."""
-        label = self._ui.recognisedLabel
+        ui, self._volume = self._ui, volume
+        label = ui.recognisedLabel
         label.text = recognised_text(volume)
         label.visible = bool(label.text)
         label.styleSheet = tone_style(label, "neutral")
+        asked = volume is not None and volume.GetImageData() is not None and can_be_stated(volume)
+        ui.statedSelector.visible = ui.statedSelectorLabel.visible = asked
+        said = ("", "") if volume is None else (modality_of(volume), contrast_of(volume))
+        ui.inputSelectorLabel.text = _INPUT_LABELS.get(said[0], _("Volume:"))
+        kinds = [tuple(kind) for _text, *kind in _STATEMENTS]
+        ui.statedSelector.currentIndex = kinds.index(said) if said in kinds else 0
 
     def close(self) -> None:
         """Remove what the worker handed over."""
@@ -89,6 +113,7 @@ class StudySection:
             load_at_once: load the chosen series without another click (a case of the list).
         """
         self._from_database, self._load_at_once, self._paths = from_database, load_at_once, paths
+        self._roles = {}
         self._ask(command="inspect", paths=paths)
         self._say(_("Looking at the headers..."))
 
@@ -136,7 +161,21 @@ class StudySection:
         subject = self._subject("")
         self._say("")
         self._show_series({})
-        self._on_whole_study(files or self._paths, subject)
+        self._on_whole_study(files or self._paths, subject, dict(self._roles))
+
+    def give_role(self, series_uid: str, role: str) -> None:
+        """Overrule what a series of an MRI is read as; "" leaves it to the rules. The worker then chooses anew."""
+        self._roles = {other: uid for other, uid in self._roles.items() if other != role and uid != series_uid}
+        if role:
+            self._roles[role] = series_uid
+        self._ask(command="inspect", paths=self._paths, roles=self._roles)
+        self._say(_("Looking at the headers..."))
+
+    def _on_stated(self, index: int) -> None:
+        if self._volume is not None:
+            _text, modality, contrast = _STATEMENTS[index]
+            state_modality(self._volume, modality, contrast)
+            self.update(self._volume)
 
     def _subject(self, series_uid: str) -> Subject:
         return Subject(
@@ -158,7 +197,9 @@ class StudySection:
         several = _(" The input holds {0} studies; one that can be read is shown.").format(len(studies))
         text = _("The series that will be read is marked; select another to overrule.")
         if best["reads"] == "MR":
-            text = _("A brain MRI; the series that will be read are marked. Read the whole study.")
+            text = _("A brain MRI; the series that will be read are marked, and their roles can be overruled.")
+        elif not chosen and best["roles"]:
+            text = _("No series is a head CT, and none was recognised as FLAIR, ADC or trace: give a series its role.")
         elif not chosen:
             text = _("No series is a non-contrast axial head CT; select one to overrule, its reason is in the tooltip.")
         self._say(text + (several if len(studies) > 1 else ""), "neutral" if chosen else "problem")
@@ -197,8 +238,25 @@ class StudySection:
                 table.setCurrentCell(number, 0)
                 for column in range(len(COLUMNS)):
                     table.item(number, column).setBackground(qt.QBrush(color(table, "present")))
+            if study["roles"]:
+                table.setCellWidget(number, _ROLE_COLUMN, self._role_selector(series))
+        table.setColumnHidden(_KERNEL_COLUMN, bool(study.get("roles")))  # kernels are CT's
         table.visible = bool(rows)
         self._update_load_button()
+
+    def _role_selector(self, series: dict):
+        """The choice of what a series is read as; its first line leaves it to the rules."""
+        uid, roles = series["series_instance_uid"], list(self._study["roles"])
+        own = [role for role, named in self._roles.items() if named == uid]
+        read_as = ", ".join(CONTRAST_NAMES[name] for name in series["read_as"]) or _ROLE_OTHER
+        selector = qt.QComboBox()
+        selector.addItems([_("by the rules") if own else read_as, *roles])
+        selector.currentIndex = 1 + roles.index(own[0]) if own else 0
+        selector.setSizeAdjustPolicy(qt.QComboBox.AdjustToMinimumContentsLengthWithIcon)
+        selector.minimumContentsLength = _ROLE_LETTERS  # the names of the series need the room
+        selector.toolTip = _("What this series is read as; choose another role to overrule it")
+        selector.connect("activated(int)", lambda index: self.give_role(uid, roles[index - 1] if index else ""))
+        return selector
 
     def _update_load_button(self) -> None:
         self._ui.loadButtons.visible = bool(self._series)

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
 
 import slicer
 from slicer.i18n import tr as _
 
 from NeuroTriageLib.core.errors import GeometryError, InputError
+from NeuroTriageLib.core.mr_images import CONTRAST_NAMES
 
+from .dicom_database import database, header_value
 from .volume_geometry import grid_of_volume
+from .volume_modality import contrast_of, is_stated, modality_of
 
 # A stack whose slices are stacked obliquely by more than this is worth a word (ours); tilted gantries have 5 to 25.
 _TILT_WORTH_SAYING_DEG = 1.0
 _EVEN_WITHIN_MM = 0.05
-_KERNEL_TAG, _CONTRAST_TAG, _MODALITY_TAG, _SERIES_TAG = "0018,1210", "0018,0010", "0008,0060", "0008,103E"
+_KERNEL_TAG, _CONTRAST_TAG, _SERIES_TAG = "0018,1210", "0018,0010", "0008,103E"
 
 
 @dataclass(frozen=True)
@@ -33,19 +36,13 @@ class StudyChoice:
     modalities: tuple[str, ...]
 
 
-def database() -> Any:
-    """Slicer's DICOM database, None when there is none or it is closed."""
-    found = getattr(slicer, "dicomDatabase", None)
-    return found if found is not None and found.isOpen else None
-
-
-def database_studies(modality: str = "") -> list[StudyChoice]:
-    """The studies of the database, the newest first; only those with a series of the modality when one is named."""
+def database_studies(modalities: Collection[str] = ()) -> list[StudyChoice]:
+    """The studies of the database, the newest first; only those with a series of the modalities when some are named."""
     db, studies = database(), []
     for patient in db.patients() if db is not None else ():
         for study in db.studiesForPatient(patient):
             found = tuple(sorted({db.fieldForSeries("Modality", series) for series in db.seriesForStudy(study)}))
-            if not modality or modality in found:
+            if not modalities or set(modalities) & set(found):
                 date = db.fieldForStudy("StudyDate", study)
                 texts = (date, db.descriptionForStudy(study), db.nameForPatient(patient), "/".join(found))
                 studies.append((date, StudyChoice(study, "  ".join(t for t in texts if t), found)))
@@ -104,16 +101,12 @@ def recognised_text(node: slicer.vtkMRMLScalarVolumeNode | None) -> str:
 
 
 def _header_texts(node: slicer.vtkMRMLScalarVolumeNode) -> list[str]:
-    """Modality, series description, kernel, contrast of the first instance, as far as the database knows it."""
-    db, uids = database(), (node.GetAttribute("DICOM.instanceUIDs") or "").split()
-    if db is None or not uids or not db.fileForInstance(uids[0]):
-        units = node.GetVoxelValueUnits()
-        return ["CT" if units is not None and units.GetCodeMeaning() == "Hounsfield unit" else _("modality not stated")]
-    modality, series, kernel, contrast = (
-        db.instanceValue(uids[0], tag) for tag in (_MODALITY_TAG, _SERIES_TAG, _KERNEL_TAG, _CONTRAST_TAG)
-    )
+    """Modality, then series description, kernel and contrast agent of the first instance where the database has it."""
+    modality = modality_of(node)
+    series, kernel, contrast = (header_value(node, tag) for tag in (_SERIES_TAG, _KERNEL_TAG, _CONTRAST_TAG))
+    named = " ".join(filter(None, (modality or _("modality not stated"), CONTRAST_NAMES.get(contrast_of(node), ""))))
     return [
-        modality,
+        _("{0} (as you stated)").format(named) if is_stated(node) else named,
         f'"{series}"' if series else "",
         _("kernel {0}").format(kernel) if kernel else "",
         _("contrast: {0}").format(contrast) if contrast else "",

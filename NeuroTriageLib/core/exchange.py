@@ -27,6 +27,7 @@ from .findings import (
 )
 from .geometry import SliceGrid
 from .heat_percent import from_percent, to_percent
+from .midline import MidlineShift
 from .pauses import Pausing, without_pauses
 from .sign_off import Difference, Review
 from .volume import Volume
@@ -106,6 +107,7 @@ def exam_to_plain(result: ExamResult) -> tuple[dict[str, Any], dict[str, np.ndar
         "familiarity": result.familiarity and dataclasses.asdict(result.familiarity),
         "abc2": [dataclasses.asdict(item) for item in result.abc2],
         "review": result.review and dataclasses.asdict(result.review),
+        "midline": result.midline and dataclasses.asdict(result.midline),
     }
     for name in ("input", "study_instance_uid", "device", "timings_s", "contrast"):
         document[name] = getattr(result, name)
@@ -132,6 +134,7 @@ def _exam_from_plain(document: dict[str, Any], arrays: dict[str, np.ndarray], vo
         readings.append(Reading(label_kji=label, heatmap_kji=heatmap, **values))
         yield
     familiarity = document["familiarity"]
+    midline = document.get("midline")  # scenes that were saved by earlier versions have none
     return ExamResult(
         volume=volume,
         input=document["input"],
@@ -147,6 +150,7 @@ def _exam_from_plain(document: dict[str, Any], arrays: dict[str, np.ndarray], vo
         familiarity=Familiarity(**_tuples(familiarity)) if familiarity else None,
         review=review_from_plain(document["review"]) if document["review"] else None,
         contrast=document["contrast"],
+        midline=MidlineShift.from_plain(midline) if midline else None,
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from .codes import ANY, MR_CODES
 from .geometry import SliceGrid
+from .midline import MidlineShift
 from .opinions import Agreement
 from .sign_off import Decision, Review
 from .volume import Volume
@@ -326,6 +327,7 @@ class ExamResult:
         contrast: of an MR study, what the series is ("FLAIR", see core.mr_images); "" for CT. A study of several series
             has one result for each that something is shown on.
         further_heatmaps: of findings of this result, on series that no result of the study stands on.
+        midline: the shift as a reader measured it; None when nobody did.
     """
 
     volume: Volume
@@ -343,6 +345,7 @@ class ExamResult:
     review: Review | None = None
     contrast: str = ""
     further_heatmaps: tuple[SeriesHeatmap, ...] = ()
+    midline: MidlineShift | None = None
 
     @property
     def grid(self) -> SliceGrid:

@@ -7,8 +7,9 @@ from functools import cached_property
 
 import numpy as np
 
-from ..core.findings import Abc2, ExamResult, Reading
+from ..core.findings import ExamResult, Reading
 from ..core.inner_head import FOREGROUND, inner_head
+from ..core.midline import Point
 from ..core.volume import Volume
 from .display_plane import DisplayPlane
 from .heatmap import percent
@@ -26,6 +27,7 @@ HEAT_OPACITY = (0.30, 0.65)  # at HEAT_FROM_PERCENT and at 100 % (ours: the imag
 # room for the side letters.
 HEAD_ABOVE_HU, HEAD_SHARE, MARGIN_MM = -300.0, 0.01, 11.0
 MR_BRIGHTEST_PERCENTILE, MR_HEADROOM = 99.0, 1.1  # of the inner head's values: what is shown white (ours)
+IDEAL_MIDLINE, SHIFT = "M", "S"  # letters at the lines of midline shift
 THUMBNAIL_PIXELS = 128  # rows or columns of an overview picture at most (ours)
 
 
@@ -72,7 +74,7 @@ class Picture:
         size_mm: width and height of the image on the page.
         heat: data URI of the heat layer, "" where there is no heat.
         outlines: of the masks in this slice.
-        lines: ABC/2 lines (letter, x1, y1, x2, y2) in page millimetres.
+        lines: of ABC/2 and midline shift (letter, x1, y1, x2, y2) in page millimetres.
     """
 
     k: int
@@ -106,7 +108,7 @@ class PictureMaker:
         return x0, y0, x1 - x0, y1 - y0
 
     def picture(self, k: int) -> Picture:
-        """The picture of slice k in full resolution, with the lines of every ABC/2 measured in it."""
+        """The picture of slice k in full resolution, with the lines of what was measured in it."""
         image = grey_png(self.page(k))
         return Picture(k, image, self.plane.size_mm, self._heat(k), self._outlines(k), self.lines(k))
 
@@ -137,8 +139,18 @@ class PictureMaker:
         return self.plane.show(self.label_kji[k])
 
     def lines(self, k: int) -> tuple[tuple[str, float, float, float, float], ...]:
-        """The lines of every ABC/2 measured in slice k: letter, x1, y1, x2, y2 in page millimetres."""
-        return tuple(line for item in self.result.abc2 if item.key_slice == k for line in self._lines(item))
+        """The lines of ABC/2 and midline shift measured in slice k: letter, x1, y1, x2, y2 in page millimetres."""
+        ends = [
+            line
+            for item in self.result.abc2
+            if item.key_slice == k
+            for line in (("A", item.a_ends_lps_mm), ("B", item.b_ends_lps_mm))
+        ]
+        shift = self.result.midline
+        if shift is not None and shift.key_slice == k:
+            ends.append((IDEAL_MIDLINE, (shift.points.anterior_lps_mm, shift.points.posterior_lps_mm)))
+            ends.append((SHIFT, (shift.foot_lps_mm, shift.points.septum_lps_mm)))
+        return tuple(self._on_page(letter, points) for letter, points in ends)
 
     def _heat(self, k: int) -> str:
         heat = self.heat_page(k)
@@ -153,13 +165,10 @@ class PictureMaker:
             if (page == mask.value).any()
         )
 
-    def _lines(self, abc2: Abc2) -> tuple[tuple[str, float, float, float, float], ...]:
-        lines = []
-        for letter, ends in (("A", abc2.a_ends_lps_mm), ("B", abc2.b_ends_lps_mm)):
-            indices = self.result.grid.lps_to_voxel(np.array(ends))
-            (x1, y1), (x2, y2) = (self.plane.point_mm(float(i), float(j)) for i, j, _ in indices)
-            lines.append((letter, x1, y1, x2, y2))
-        return tuple(lines)
+    def _on_page(self, letter: str, ends_lps_mm: tuple[Point, Point]) -> tuple[str, float, float, float, float]:
+        indices = self.result.grid.lps_to_voxel(np.array(ends_lps_mm))
+        (x1, y1), (x2, y2) = (self.plane.point_mm(float(i), float(j)) for i, j, _ in indices)
+        return letter, x1, y1, x2, y2
 
 
 def heat_palette() -> np.ndarray:

@@ -16,11 +16,12 @@ from .. import __version__
 from ..core.codes import ABNORMAL, ANY, FINDING_CODES
 from ..core.errors import output_error
 from ..core.findings import ExamResult, Finding, Reading, Region
+from ..core.midline import FLAGGED_ABOVE_MM
 from ..core.mr_images import CONTRAST_NAMES
 from ..core.opinions import source_code
 from .heatmap import heat_words
 from .key_slices import finding_names, key_slices, lower_first
-from .pictures import HEAT_STOPS_RGB, Picture, PictureMaker, css_color
+from .pictures import HEAT_STOPS_RGB, IDEAL_MIDLINE, SHIFT, Picture, PictureMaker, css_color
 from .review_text import DECISION_WORDS, REVIEW_WORDS
 from .shown_masks import shown_reading
 from .slice_chart import slice_chart, slice_scores
@@ -29,7 +30,7 @@ TEMPLATE_FILE = "report_template.html"
 EXAM_TEMPLATE_FILE = "report_exam.html"
 THUMBNAILS = 12  # slices in the overview at most (ours)
 REJECTED_SHOWN = 5  # rejected boxes that are listed, the most confident first (ours)
-LINE_COLORS = {"A": "#ffeb3b", "B": "#4dd1e0"}  # as in the Slicer scene
+LINE_COLORS = {"A": "#ffeb3b", "B": "#4dd1e0", IDEAL_MIDLINE: "#ffffff", SHIFT: "#ff8c42"}  # as in the Slicer scene
 STATUS_WORDS = {"found": "Found", "not_found": "Not found", "could_not_look": "Could not look"}
 
 
@@ -129,6 +130,7 @@ def _render_exam(result: ExamResult) -> str:
             review_words=REVIEW_WORDS,
             series=sorted(result.judgements, key=lambda judgement: not judgement.chosen),
             geometry=_geometry(result),
+            midline_flag_mm=FLAGGED_ABOVE_MM,
             **pictures,
         )
     )
@@ -138,6 +140,7 @@ def _picture_context(result: ExamResult, reading: Reading | None) -> dict[str, A
     """What the template needs for its pictures."""
     maker = PictureMaker(result, reading)
     key_pictures = _key_pictures(result, reading, maker)
+    key_pictures += _midline_picture(result, maker, {key.picture.k for key in key_pictures})
     return {
         "key_pictures": key_pictures,
         "pictured": {key.picture.k for key in key_pictures},
@@ -243,6 +246,14 @@ def _key_pictures(result: ExamResult, reading: Reading | None, maker: PictureMak
     if shown or reading is None or any(finding.status == "found" for finding in result.findings):
         return [KeyPicture(item.title, item.note, maker.picture(item.k)) for item in shown]
     return _closest_slices(reading, maker)
+
+
+def _midline_picture(result: ExamResult, maker: PictureMaker, shown: set[int]) -> list[KeyPicture]:
+    """The slice on which midline shift was measured; none when it is shown already, or no slice holds the points."""
+    shift = result.midline
+    if shift is None or shift.key_slice is None or shift.key_slice in shown:
+        return []
+    return [KeyPicture("Midline shift", f"{shift.words.capitalize()}.", maker.picture(shift.key_slice))]
 
 
 def _is_overruled(finding: Finding) -> bool:

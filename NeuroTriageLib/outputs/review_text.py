@@ -10,7 +10,7 @@ DECISION_WORDS = {"accept": "accepted", "edit": "edited", "reject": "rejected"}
 
 
 def review_sentences(result: ExamResult) -> list[str]:
-    """Who looked at the answer, and what was accepted, edited or rejected; [] of an answer that nobody reviewed."""
+    """Who looked at the answer, what was accepted, edited, rejected or measured; [] of an answer nobody reviewed."""
     review = result.review
     if review is None:
         return []
@@ -20,6 +20,8 @@ def review_sentences(result: ExamResult) -> list[str]:
         codes = [finding.code for finding in result.findings if finding.decision == decision]
         names = [FINDING_CODES[code].name for code in codes if code != ANY or codes == [ANY]]
         sentences += [f"{word.capitalize()} by the reader: {', '.join(names)}."] if names else []
+    if result.midline is not None:
+        sentences.append(" ".join(filter(None, (f"Midline shift {result.midline.words}.", result.midline.caveat))))
     if review.confidence is not None:
         sentences.append(f"Confidence of the reader: {review.confidence} of 5.")
     return [*sentences, *([f"Comment of the reader: {review.comment}"] if review.comment else [])]

@@ -6,19 +6,23 @@ from collections.abc import Mapping
 
 from ..core.codes import ANY, FINDING_CODES
 from ..core.findings import Abc2, ExamResult, Finding
+from ..core.midline import MidlineShift
 from .live_measurements import FLAGGED_ABOVE_ML
-from .prior import EXPANDED_ABOVE_ML, EXPANDED_ABOVE_PERCENT, VolumeChange
+from .prior import EXPANDED_ABOVE_ML, EXPANDED_ABOVE_PERCENT, VolumeChange, midline_change_words
 
 NOTICE = "Computer-aided measurement by research software, not for diagnosis."
 MARKS = {"accept": "accepted by reader", "edit": "edited by reader", "reject": "rejected by reader"}
 
 
-def dictation_text(result: ExamResult, prior: Mapping[str, VolumeChange] | None = None) -> str:
-    """Plain text, one statement per line: findings with mL and ABC/2, what is absent, what was not assessed, the prior.
+def dictation_text(
+    result: ExamResult, prior: Mapping[str, VolumeChange] | None = None, prior_midline: MidlineShift | None = None
+) -> str:
+    """Plain text, one statement per line: findings with mL and ABC/2, absent, midline shift, not assessed, the prior.
 
     Args:
         result: a model's answer, or what reviewed_exam made of it.
         prior: code -> change since an earlier exam (prior.compare_with_prior).
+        prior_midline: the shift as it was measured in that exam.
     """
     found = [finding for finding in result.findings if finding.status == "found"]
     types = [finding for finding in found if finding.code != ANY]
@@ -28,7 +32,10 @@ def dictation_text(result: ExamResult, prior: Mapping[str, VolumeChange] | None 
     if types:
         lines += [_total_line(finding) for finding in found if finding.code == ANY and finding.volume_ml]
     lines += _absent_lines(result)
+    lines.append(_midline_line(result.midline))
     lines += _prior_lines(prior or {})
+    if prior_midline is not None:
+        lines.append(f"Compared with the prior exam: {_lower(midline_change_words(result.midline, prior_midline))}")
     return "\n".join([*lines, NOTICE]) + "\n"
 
 
@@ -83,6 +90,12 @@ def _absent_lines(result: ExamResult) -> list[str]:
         names = ", ".join(_lower(FINDING_CODES[finding.code].name) for finding in unseen)
         lines.append(f"Not assessed: {names}. {unseen[0].reason}".rstrip())
     return lines
+
+
+def _midline_line(shift: MidlineShift | None) -> str:
+    if shift is None:
+        return "Midline shift: not measured."
+    return " ".join(filter(None, (f"Midline shift: {shift.words}.", shift.caveat)))
 
 
 def _absent_name(finding: Finding) -> str:

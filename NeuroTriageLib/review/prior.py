@@ -10,6 +10,7 @@ import numpy as np
 from ..core.codes import ANY
 from ..core.errors import ConfigError, GeometryError
 from ..core.geometry import SliceGrid
+from ..core.midline import MidlineShift
 from .live_measurements import segment_volumes_ml
 
 # Expansion of a parenchymal hematoma: growth of more than 6 mL or more than 33 % (PREDICT: Demchuk 2012, Lancet
@@ -97,6 +98,17 @@ def volume_change(code: str, prior_ml: float, current_ml: float, hours: float | 
     percent = 100 * change_ml / prior_ml if prior_ml > 0 else None
     expanded = change_ml > EXPANDED_ABOVE_ML or (percent is not None and percent > EXPANDED_ABOVE_PERCENT)
     return VolumeChange(code, prior_ml, current_ml, change_ml, percent, expanded, hours)
+
+
+def midline_change_words(now: MidlineShift | None, before: MidlineShift | None) -> str:
+    """How midline shift changed, as a sentence with its millimetres; "" when it was measured in neither exam."""
+    if now is None or before is None:
+        missing = "this exam" if now is None else "the prior exam"
+        return "" if now is before else f"Midline shift was not measured in {missing}."
+    change = f"{now.shift_mm - before.shift_mm:+.1f} mm"
+    if now.side and before.side and now.side != before.side:
+        change = f"{abs(now.leftward_mm - before.leftward_mm):.1f} mm to the other side"
+    return f"Midline shift {now.size_words}, was {before.size_words} ({change})."
 
 
 def _check_patient(current: TimedExam, prior: TimedExam, confirmed: bool) -> None:

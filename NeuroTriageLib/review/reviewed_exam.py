@@ -44,7 +44,7 @@ def reviewed_exam(
     marked = tuple(_marked(finding, asked.get(finding.code), review) for finding in findings)
     measured = tuple(_with_lines(item, label_kji, result, (lines or {}).get(item.code)) for item in abc2)
     readings = (reading, *result.readings[1:]) if result.readings or label_kji.any() else ()
-    return replace(result, readings=readings, findings=marked, abc2=measured, review=review)
+    return replace(result, readings=readings, findings=marked, abc2=measured, review=review, midline=version.midline)
 
 
 def _with_mask(reading: Reading, label_kji: np.ndarray, review: Review) -> Reading:

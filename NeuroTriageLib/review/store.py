@@ -19,6 +19,7 @@ from ..core.errors import ConfigError, InputError, output_error
 from ..core.findings import ExamResult, ModelIdentity
 from ..core.volume import Volume
 from ..core.voxel_probabilities import VoxelProbabilities
+from ..measurements.midline_shift import measurable_midline_shift
 from .durable_files import DurableFiles, publish_folder
 from .labels import SEGMENT_CODES, label_of_reading
 from .live_measurements import segment_volumes_ml
@@ -183,6 +184,7 @@ class ReviewStore:
             mask_sha256=hashlib.sha256(content).hexdigest(),
             entry=entry,
             difference=None if drawn is None else differences(drawn, label_kji, exam.grid),
+            midline=measurable_midline_shift(entry.midline, exam.grid),
         )
         return self._add(case_id, version, {MASK_FILE: content})
 

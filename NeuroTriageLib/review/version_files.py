@@ -18,6 +18,7 @@ from ..core.errors import InputError
 from ..core.exchange import exam_from_plain, exam_to_plain
 from ..core.findings import ExamResult, ModelIdentity, shown_types
 from ..core.geometry import SliceGrid
+from ..core.midline import MidlinePoints, MidlineShift
 from ..core.sign_off import Difference
 from ..core.volume import Volume
 from ..outputs.segmentation import segmentation_bytes
@@ -93,6 +94,10 @@ def version_bytes(version: Version) -> bytes:
     del values["number"]
     if version.kind == "model":
         values["model_version"] = None
+    # Only where it was measured: programs that do not know it yet can read the other versions.
+    for part in (values, values["entry"] or {}):
+        if part.get("midline") is None:
+            part.pop("midline", None)
     return json_bytes(VERSION_FORMAT, {**values, "software": f"neurotriage {__version__}"})
 
 
@@ -102,18 +107,25 @@ def read_version(path: Path, number: int) -> Version:
     try:
         del values["software"]
         entry, difference, model_version = (values.pop(name) for name in ("entry", "difference", "model_version"))
+        midline = values.pop("midline", None)
         if difference is not None:
             difference = {code: Difference(**item) for code, item in difference.items()}
         return Version(
             number=number,
             model_version=number if model_version is None else model_version,
             model=ModelIdentity(**values.pop("model")),
-            entry=None if entry is None else ReaderEntry(**entry),
+            entry=None if entry is None else _entry(entry),
             difference=difference,
+            midline=None if midline is None else MidlineShift.from_plain(midline),
             **values,
         )
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise damaged(path) from error
+
+
+def _entry(values: dict[str, Any]) -> ReaderEntry:
+    midline = values.pop("midline", None)
+    return ReaderEntry(**values, midline=None if midline is None else MidlinePoints.from_plain(midline))
 
 
 def mask_bytes(label_kji: np.ndarray, exam: ExamReference, fields: dict[str, str]) -> bytes:

@@ -13,6 +13,7 @@ from ..core.codes import ANY
 from ..core.errors import ConfigError
 from ..core.findings import ModelIdentity
 from ..core.geometry import SliceGrid
+from ..core.midline import MidlinePoints, MidlineShift
 from ..core.sign_off import Decision, Difference, Review, ReviewStatus
 from ..core.volume import Volume
 from ..measurements.overlap import dice, joint_volumes_ml
@@ -90,6 +91,7 @@ class ReaderEntry:
         pixel_threshold: where the reader moved it; None for the model's.
         pixel_thresholds: code -> the same for one of several findings on MRI.
         blind: the reader could not see other readers' versions.
+        midline: the points between which the reader measured midline shift; None when not placed.
 
     Raises:
         ConfigError: a value that does not exist.
@@ -106,6 +108,7 @@ class ReaderEntry:
     pixel_threshold: float | None = None
     blind: bool = False
     pixel_thresholds: Mapping[str, float] = field(default_factory=dict)
+    midline: MidlinePoints | None = None
 
     def __post_init__(self) -> None:
         known = {ANY, *SEGMENT_CODES}
@@ -137,6 +140,7 @@ class Version:
         mask_sha256: of the mask's file.
         entry: a reader's word; None of a model.
         difference: code -> mask beside the model's; None of a model, and when the model drew no mask.
+        midline: the shift between the entry's points; None when none were placed, or they are no midline.
     """
 
     number: int
@@ -152,6 +156,7 @@ class Version:
     mask_sha256: str
     entry: ReaderEntry | None = None
     difference: dict[str, Difference] | None = None
+    midline: MidlineShift | None = None
 
     @property
     def reader(self) -> str:

@@ -40,13 +40,14 @@ ALLOWED_ROOMS: dict[str, set[str]] = {
     "pipeline": {"core", "io", "series_selection", "preprocessing", "measurements", "mr_pipeline"},
     "mr_pipeline": {"core", "series_selection", "preprocessing", "measurements"},
     "triage_options": {"core", "io", "series_selection", "catalog", "pipeline", "outputs"},
+    "batch": {"core", "io", "series_selection", "catalog", "triage_options", "pipeline", "outputs", "review"},
     "cli": {
         *("core", "io", "series_selection", "catalog", "triage_options", "pipeline", "outputs", "simulation"),
-        *("training", "evaluation", "datasets", "service"),
+        *("training", "evaluation", "datasets", "batch", "service"),
     },
     "node_client": {"core", "study_files"},
     "study_files": {"core", "io", "series_selection"},
-    "worker": {"core", "catalog", "pipeline", "outputs", "study_files"},
+    "worker": {"core", "catalog", "pipeline", "mr_pipeline", "outputs", "study_files"},
     "service": {
         *("core", "io", "series_selection", "preprocessing", "catalog", "triage_options", "pipeline", "outputs"),
         "review",  # its durable files
@@ -68,6 +69,7 @@ ALLOWED_PACKAGES: dict[str, set[str]] = {
     "systems": {"torch"},
     "training": {"torch", "matplotlib"},
     "service": {
+        "torch",
         "pydicom",
         "pynetdicom",
         "pydantic",
@@ -81,6 +83,7 @@ ALLOWED_PACKAGES: dict[str, set[str]] = {
         "jinja2",
         "PIL",
     },
+    "batch": {"torch", "ray", "dicomweb_client", "requests", "retrying"},
 }
 
 # Rooms whose modules may import torch when they are imported. Everything else must work, and start fast, without it.
@@ -94,6 +97,7 @@ PANEL_PACKAGES |= {"DICOMLib", "SampleData", "PyTorchUtils"}  # modules of Slice
 
 # What a package is called when it is imported, where that differs from its name in pyproject.toml.
 IMPORT_NAMES = {
+    "dicomweb-client": "dicomweb_client",
     "pyjpegls": "jpeg_ls",
     "pylibjpeg-openjpeg": "openjpeg",
     "pylibjpeg-rle": "rle",
@@ -296,11 +300,8 @@ def test_the_base_dependencies_are_what_the_library_imports():
     imported = {i.module.split(".")[0] for p in python_files(LIBRARY) for i in third_party(imports_of(p))}
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     base = {_requirement_name(line) for line in project["dependencies"]}
-    extras = {
-        _requirement_name(line)
-        for key in ("train", "dicom", "service")
-        for line in project["optional-dependencies"][key]
-    }
+    keys = ("train", "dicom", "service", "cluster", "dicomweb")
+    extras = {_requirement_name(line) for key in keys for line in project["optional-dependencies"][key]}
     assert imported - {_import_name(name) for name in base | extras} == set()
     assert {_import_name(name) for name in base - DECODERS} - imported == set()
 

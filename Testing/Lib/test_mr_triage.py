@@ -13,16 +13,20 @@ import SimpleITK
 
 from NeuroTriageLib import catalog, cli
 from NeuroTriageLib.core.codes import FINDING_CODES
+from NeuroTriageLib.core.errors import ConfigError
 from NeuroTriageLib.core.resources import sample_data_folder
+from NeuroTriageLib.core.stage_clock import StageClock, no_progress
+from NeuroTriageLib.core.volume import Volume
 from NeuroTriageLib.io.inputs import open_input
 from NeuroTriageLib.io.model_packs import read_manifest
+from NeuroTriageLib.mr_pipeline import triage_mr_volume
 from NeuroTriageLib.outputs.findings_json import findings_schema
 from NeuroTriageLib.outputs.folder import write_outputs
 from NeuroTriageLib.pipeline import Choices, Readers, triage_input
 from NeuroTriageLib.series_selection.mr_study_images import choose_mr_study
 from Testing.Lib import tiny_nael2021, tiny_packs
 from Testing.Lib.ct_series import write_series
-from Testing.Lib.mr_phantom import SHAPE, head, write_nifti, write_study
+from Testing.Lib.mr_phantom import SHAPE, grid, head, write_nifti, write_study
 from Testing.Lib.outputs.dicom.made_objects import HAS_DCIODVFY, errors_of, volume_ml
 
 ALWAYS = dict.fromkeys(tiny_nael2021.CONFIG.codes, 0.0)
@@ -93,6 +97,19 @@ def test_a_missing_contrast_is_told_and_is_no_negative(pack, tmp_path, capsys):
     status = {row["code"]: row["status"] for row in document["findings"]}
     assert status == dict.fromkeys(ALWAYS, "could_not_look") | {"mass_effect": "found"}
     assert "ADC" in next(row["reason"] for row in document["findings"] if row["code"] == "acute_infarct")
+
+
+def test_one_volume_in_memory_is_answered_as_the_contrast_that_the_user_states(system):
+    volume = Volume(head("FLAIR"), grid(SHAPE), "MR")
+    (result,) = triage_mr_volume(volume, "FLAIR", system, path="scene", clock=StageClock(no_progress))
+    status = {finding.code: finding.status for finding in result.findings}
+    assert status == dict.fromkeys(ALWAYS, "could_not_look") | {"mass_effect": "found"}
+    assert result.contrast == "FLAIR" and result.volume is volume and result.grid is volume.grid
+    assert result.quality[0].code == "contrast_stated" and "stated" in result.quality[0].message
+    (blind,) = triage_mr_volume(volume, "T2", system, path="scene", clock=StageClock(no_progress))
+    assert {finding.status for finding in blind.findings} == {"could_not_look"} and not blind.readings
+    with pytest.raises(ConfigError, match="T3"):
+        triage_mr_volume(volume, "T3", system, path="scene", clock=StageClock(no_progress))
 
 
 def test_a_study_without_a_needed_contrast_ends_with_4(pack, tmp_path, capsys):

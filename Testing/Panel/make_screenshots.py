@@ -16,6 +16,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "NeuroTriage"), str(ROOT / "Testing" / "Host"), str(Path(__file__).parent)]
 REPLAY_S = 4.0
+# Clicked by eye on the sample: falx in front, falx behind, septum between the frontal horns.
+MIDLINE_IJK = ((262, 120, 20), (243, 422, 20), (250, 228, 20))
 
 
 def make(exam: Path, screenshots: Path, tutorial: Path) -> None:
@@ -38,7 +40,7 @@ def make(exam: Path, screenshots: Path, tutorial: Path) -> None:
     run.describe()
     widget.ui.inputSelector.setCurrentNode(add_ct_node(load_volume(exam), "Head CT"))
     with tempfile.TemporaryDirectory() as folder:
-        play(Session(widget, view, tutorial, Path(folder, "reviews")))
+        play(Session(widget, view, tutorial, Path(folder, "reviews"), MIDLINE_IJK))
         slicer.mrmlScene.Clear(False)
         widget.ui.storePath.currentPath = ""  # the model's answer, not the version that was saved
         _panel_pictures(widget, view, load_volume(exam), screenshots)
@@ -66,7 +68,7 @@ def _panel_pictures(widget, view, volume, out: Path) -> None:
     from slicer_host.views import save_widget
     from tutorial_session import PANEL_PX, SECTIONS, Session, side_by_side
 
-    session = Session(widget, view, out, out)
+    session = Session(widget, view, out, out, MIDLINE_IJK)
     for section in SECTIONS:
         getattr(widget.ui, f"{section}Section").collapsed = section not in ("study", "run", "findings")
     widget.ui.inputSelector.setCurrentNode(add_ct_node(volume, "Head CT"))

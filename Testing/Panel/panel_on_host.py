@@ -6,6 +6,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import numpy as np
 import qt
 import slicer
 
@@ -13,6 +14,7 @@ import made_exams
 from NeuroTriagePanel.result_nodes import add_ct_node
 from NeuroTriagePanel.worker_client import WorkerCommand
 from slicer_host.application import load_module
+from strokes import stroke
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = WorkerCommand.default().program  # inside Slicer sys.executable is not what runs scripts
@@ -93,6 +95,30 @@ def select(widget, code: str) -> None:
     widget.panel.findings.table.select(code)
     table = widget.ui.findingsTable
     table.cellClicked.emit(table.currentRow(), 0)
+
+
+def edit_and_reject(widget) -> None:
+    """Reject the subdural hemorrhage, and paint a block of the intraparenchymal one."""
+    select(widget, "SDH")
+    widget.ui.rejectButton.click()
+    widget.panel.edit.start("IPH")
+    brush = np.zeros(made_exams.SHAPE_KJI, bool)
+    brush[4, 30:40, 12:20] = True
+    stroke(widget.ui.segmentEditor, brush)
+    settle(widget)
+
+
+def saved_and_opened(widget, path: Path):
+    """Save the scene, close it, open it; the review that is on the screen then."""
+    assert slicer.mrmlScene.WriteToMRB(str(path))
+    slicer.mrmlScene.Clear(False)
+    qt.QApplication.processEvents()
+    assert widget.panel.review is None and not widget.ui.findingsSection.visible
+    assert slicer.mrmlScene.ReadFromMRB(str(path), True)
+    qt.QApplication.processEvents()
+    assert root_widget() is not None
+    settle(widget)
+    return widget.panel.review
 
 
 def table_texts(table) -> list[list[str]]:

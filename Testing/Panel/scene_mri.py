@@ -11,12 +11,15 @@ import pydicom
 import qt
 import slicer
 
+from NeuroTriageLib.core.volume import Volume
+from NeuroTriagePanel.result_nodes import add_ct_node
 from NeuroTriagePanel.scene_bridge import volume_from_node
 from NeuroTriagePanel.worker_client import WorkerCommand
 from panel_on_host import count, panel, select, settle, table_texts, wait_until
+from slicer_host import dicom_database
 from strokes import stroke
 from Testing.Lib import tiny_nael2021
-from Testing.Lib.mr_phantom import SHAPE, grid, write_dicom_study, write_study
+from Testing.Lib.mr_phantom import SHAPE, grid, head, write_dicom_study, write_study
 from Testing.Lib.outputs.dicom.made_objects import frames_of
 
 CODES = {"abnormal", "acute_infarct", "acute_hemorrhage", "mass_effect"}
@@ -193,3 +196,84 @@ def test_what_could_not_be_looked_at_is_said_with_its_reason(tmp_path):
     assert widget.ui.statusLabel.text.startswith("Found: mass effect. Not assessed: abnormal brain, acute infarct,")
     select(widget, "acute_infarct")
     assert "not assessed" in widget.ui.opinionsLabel.text and "ADC" in widget.ui.opinionsLabel.text
+
+
+def role_selectors(widget) -> dict:
+    """File name of a series -> the selector of its role."""
+    table = widget.ui.seriesTable
+    return {row[0].split("  ")[-1]: table.cellWidget(n, 1) for n, row in enumerate(table_texts(table))}
+
+
+def choose(selector, text: str) -> None:
+    index = [selector.itemText(n) for n in range(selector.count)].index(text)
+    selector.currentIndex = index
+    selector.activated.emit(index)
+
+
+def test_a_role_that_the_user_gives_a_series_is_shown_read_and_can_be_taken_back(tmp_path):
+    widget = with_study(tmp_path)
+    before = {name: selector.currentText for name, selector in role_selectors(widget).items()}
+    flair, t1 = (next(name for name, said in before.items() if said == role) for role in ("FLAIR", "T1"))
+    for given in ("FLAIR", "by the rules", "FLAIR"):
+        choose(role_selectors(widget)[t1], given)
+        wait_until(lambda: widget.ui.studyLabel.text != "Looking at the headers...", RUN_S)
+        now = {name: selector.currentText for name, selector in role_selectors(widget).items()}
+        assert now == (before if given != "FLAIR" else before | {t1: "FLAIR", flair: "–"})
+    review = read(widget)
+    assert review.result.contrast == "FLAIR"
+    assert np.allclose(review.result.volume.array_kji, head("T1"), atol=0.01), "the series that the user named"
+    told = " ".join(reason for item in review.result.judgements if item.chosen for reason in item.reasons)
+    assert "Read as FLAIR." in told
+
+
+def test_a_volume_of_which_nothing_is_known_is_read_as_what_the_user_states():
+    widget = panel(grid_name="")
+    run = widget.panel.run
+    run.worker.stop()
+    run.worker.command, run._pack = WorkerCommand.default(), str(pack())
+    node = add_ct_node(Volume(head("FLAIR"), grid(SHAPE), ""), "from a file")
+    widget.ui.inputSelector.setCurrentNode(node)
+    ui = widget.ui
+    assert "modality not stated" in ui.recognisedLabel.text and ui.inputSelectorLabel.text == "Volume:"
+    assert ui.statedSelector.visible and ui.statedSelector.currentText == "not stated"
+    choose(ui.statedSelector, "Head CT")
+    assert ui.inputSelectorLabel.text == "Head CT:" and ui.recognisedLabel.text.startswith("CT (as you stated)")
+    choose(ui.statedSelector, "MRI: FLAIR")
+    assert ui.inputSelectorLabel.text == "Brain MRI:"
+    assert ui.recognisedLabel.text.startswith("MR FLAIR (as you stated)")
+    ui.runButton.click()
+    wait_until(lambda: not run.state.busy, RUN_S)
+    settle(widget)
+    review = widget.panel.review
+    assert review is not None, ui.statusLabel.text
+    assert review.nodes.ct is node and review.result.contrast == "FLAIR"
+    status = {item.code: item.status for item in review.findings()}
+    assert status["mass_effect"] == "found" and status["acute_infarct"] == "could_not_look"
+    assert ui.midlinePlaceButton.visible, "midline shift is measured on an MRI too"
+
+
+def test_an_mr_volume_whose_contrast_nobody_stated_is_not_read():
+    widget = panel(grid_name="")
+    widget.ui.inputSelector.setCurrentNode(add_ct_node(Volume(head("FLAIR"), grid(SHAPE), "MR"), "MR volume"))
+    assert widget.ui.inputSelectorLabel.text == "Brain MRI:" and widget.ui.statedSelector.visible
+    widget.ui.runButton.click()
+    assert "not known which contrast" in widget.ui.statusLabel.text and "Study" in widget.ui.statusLabel.text
+
+
+def test_an_mr_study_of_the_dicom_database_is_a_case(tmp_path):
+    dicom_database.install(write_dicom_study(tmp_path / "study"))
+    try:
+        widget = panel(grid_name="")
+        run = widget.panel.run
+        run.worker.stop()
+        run.worker.command, run._pack = WorkerCommand.default(), str(pack())
+        widget.ui.storePath.currentPath = str(tmp_path / "reviews")
+        widget.ui.caseDatabaseButton.click()
+        assert widget.ui.caseTable.rowCount == 1, widget.ui.caseCountLabel.text
+        assert "MR" in table_texts(widget.ui.caseTable)[0][0]
+        widget.ui.caseTable.cellDoubleClicked.emit(0, 0)
+        wait_until(lambda: widget.panel.review is not None, RUN_S)
+        settle(widget)
+        assert widget.panel.review.result.contrast == "FLAIR" and widget.panel.review.state.case_key
+    finally:
+        dicom_database.remove()

@@ -12,6 +12,7 @@ import slicer
 
 import made_exams
 from NeuroTriageLib.review.store import ReviewStore
+from NeuroTriagePanel.midline_nodes import part
 from NeuroTriagePanel.result_nodes import add_ct_node
 from NeuroTriagePanel.review import Review
 from panel_on_host import panel, run_to_end, settle
@@ -117,6 +118,28 @@ class Hand:
     def do_propose(self) -> None:
         self.click("proposeButton")
 
+    def do_midline(self) -> None:
+        self.click("midlinePlaceButton")
+
+    def do_midline_point(self) -> None:
+        review = self.widget.panel.review
+        node = part(review.nodes.midline, "points") if review is not None else None
+        if node is not None:
+            place = (self.dice.uniform(-80, 80) for _ in range(3))
+            node.SetNthControlPointPositionWorld(self.dice.randrange(3), *place)
+
+    def do_midline_jump(self) -> None:
+        self.click("midlineJumpButton")
+
+    def do_midline_remove(self) -> None:
+        self.click("midlineRemoveButton")
+
+    def do_remove_a_midline_node(self) -> None:
+        review = self.widget.panel.review
+        here = [node for node in review.nodes.midline if slicer.mrmlScene.IsNodePresent(node)] if review else []
+        if here and self.dice.random() < 0.3:
+            slicer.mrmlScene.RemoveNode(self.dice.choice(here))
+
     def do_prior(self) -> None:
         nodes = slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
         self.widget.ui.priorSelector.setCurrentNode(self.dice.choice([None, *nodes]))
@@ -187,7 +210,7 @@ def hundred_actions(seed: int, folder: Path) -> None:
         for version in store.versions(case):
             store.label(case, version.number)  # its SHA-256 is checked
     widget.panel.show_review(None)
-    assert widget.panel.measure._observed == []
+    assert widget.panel.measure._observed == [] and widget.panel.midline._observed == []
     assert living_reviews() == 0, "an observer of a node that is still in the scene keeps a review alive"
     slicer.mrmlScene.Clear(False)
     qt.QApplication.processEvents()

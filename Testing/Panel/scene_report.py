@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pydicom
 
 import made_exams
@@ -12,8 +11,7 @@ from NeuroTriageLib.simulation.dicom_export import write_dicom_study
 from NeuroTriageLib.study_files import load_series
 from NeuroTriagePanel.result_nodes import add_ct_node
 from NeuroTriagePanel.subject_tree import Subject, place_in_study
-from panel_on_host import panel, run_to_end, select, settle, wait_until
-from strokes import stroke
+from panel_on_host import edit_and_reject, panel, run_to_end, select, wait_until
 from Testing.Lib.outputs.dicom.made_objects import frames_of, volume_ml
 
 
@@ -38,13 +36,7 @@ def told(widget) -> str:
 
 def edit_and_approve(widget, folder: Path) -> None:
     widget.ui.storePath.currentPath = str(folder / "reviews")
-    select(widget, "SDH")
-    widget.ui.rejectButton.click()
-    widget.panel.edit.start("IPH")
-    brush = np.zeros(made_exams.SHAPE_KJI, bool)
-    brush[4, 30:40, 12:20] = True
-    stroke(widget.ui.segmentEditor, brush)
-    settle(widget)
+    edit_and_reject(widget)
     widget.ui.readerEdit.text = "AB"
     widget.ui.approveButton.click()
     assert "approved" in widget.ui.signLabel.text

@@ -9,33 +9,14 @@ import slicer
 import made_exams
 from NeuroTriageLib.outputs.scene_file import write_scene
 from NeuroTriagePanel.review_node import review_nodes
-from panel_on_host import panel, reviewed, root_widget, select, settle, table_texts
-from strokes import stroke
+from panel_on_host import edit_and_reject, panel, reviewed, saved_and_opened, select, settle, table_texts
 
 GRID = made_exams.GRIDS["tilted"]
 
 
-def saved_and_opened(widget, path):
-    assert slicer.mrmlScene.WriteToMRB(str(path))
-    slicer.mrmlScene.Clear(False)
-    qt.QApplication.processEvents()
-    assert widget.panel.review is None and not widget.ui.findingsSection.visible
-    assert slicer.mrmlScene.ReadFromMRB(str(path), True)
-    qt.QApplication.processEvents()
-    assert root_widget() is not None
-    settle(widget)
-    return widget.panel.review
-
-
 def test_table_mask_decisions_lines_and_heatmaps_come_back(tmp_path):
     widget = reviewed("weighed")
-    select(widget, "SDH")
-    widget.ui.rejectButton.click()
-    widget.panel.edit.start("IPH")
-    brush = np.zeros(made_exams.SHAPE_KJI, bool)
-    brush[4, 30:40, 12:20] = True
-    stroke(widget.ui.segmentEditor, brush)
-    settle(widget)
+    edit_and_reject(widget)
     volumes, rows = widget.panel.review.volumes_ml(), table_texts(widget.ui.findingsTable)
     label = widget.panel.review.label_kji
     spent = widget.panel.review.seconds_spent

@@ -15,7 +15,7 @@ def test_every_example_of_the_scripting_document_runs(tmp_path):
     panel(grid_name="")
     text = (ROOT / "docs" / "scripting.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
-    assert len(blocks) == 6
+    assert len(blocks) == 7
     names = {
         "study_path": str(sample_data_folder() / "HeadCtSample" / "dicom"),
         "review_folder": str(tmp_path / "reviews"),
@@ -32,5 +32,7 @@ def test_every_example_of_the_scripting_document_runs(tmp_path):
             exec(block, names)
     finally:
         WorkerCommand.default = real
+    shift = names["version"].midline
+    assert (round(shift.shift_mm, 3), shift.side, shift.flagged) == (6.2, "left", True)
     assert names["version"].number == 1 and names["review"].state.decisions == {"IPH": "accept"}
     assert slicer.mrmlScene.IsNodePresent(names["segmentation"])

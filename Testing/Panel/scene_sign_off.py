@@ -9,7 +9,7 @@ import qt
 import slicer
 
 import made_exams
-from NeuroTriageLib.review.case_list import CaseEntry
+from NeuroTriageLib.review.case_list import CaseEntry, cases_in_folder
 from NeuroTriageLib.review.store import ReviewStore
 from panel_on_host import panel, reviewed, run_to_end, select, settle, table_texts
 from strokes import stroke
@@ -154,6 +154,22 @@ def test_the_list_of_cases_says_what_is_done_and_what_remains(tmp_path):
     widget.panel.cases.current_key = ""
     widget.panel.cases.show_cases(())
     widget.panel.cases._on_open = widget.panel.open_case
+
+
+def test_a_case_of_a_folder_opens_by_its_path_and_one_of_the_database_by_its_uid(tmp_path):
+    widget = signing(tmp_path)
+    (tmp_path / "cases" / "exam 1").mkdir(parents=True)
+    study, asked = widget.panel.study, []
+    study.inspect = lambda paths, load_at_once: asked.append((paths, load_at_once))
+    study.inspect_database = lambda uid, load_at_once: asked.append((uid, load_at_once))
+    try:
+        (entry,) = cases_in_folder(tmp_path / "cases")
+        widget.panel.open_case(entry)
+        widget.panel.open_case(CaseEntry("1.2.840.1", "of the database"))
+    finally:
+        del study.inspect, study.inspect_database
+        widget.panel._opening_case = ""
+    assert asked == [([str(entry.path)], True), ("1.2.840.1", True)]
 
 
 def test_the_report_says_what_was_edited_and_goes_to_the_clipboard(tmp_path):

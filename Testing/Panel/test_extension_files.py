@@ -125,6 +125,13 @@ def test_the_catalog_entry_has_the_fields_of_its_schema_and_no_other():
     assert set(entry) <= known and 1 <= entry["tier"] <= 5
 
 
+def test_the_catalog_offers_the_extension_for_head_ct_and_brain_mri_and_for_nothing_else():
+    rule = json.loads((ROOT / "NeuroTriage.json").read_text())["dicom_support_rule"]
+    offered = [("CT", "HEAD"), ("MR", "HEAD"), ("MR", "BRAIN"), ("CT", "CHEST"), ("MR", "KNEE"), ("US", "HEAD")]
+    said = [eval(rule, {"Modality": modality, "BodyPartExamined": part}) for modality, part in offered]
+    assert said == [True, True, True, False, False, False]
+
+
 def test_the_icon_is_128_pixels_square():
     header = (MODULE / "Resources" / "Icons" / "NeuroTriage.png").read_bytes()[:24]
     assert header[1:4] == b"PNG" and struct.unpack(">II", header[16:24]) == (128, 128)

@@ -11,7 +11,9 @@ import slicer
 
 from NeuroTriageLib.measurements.components import find_components
 from NeuroTriageLib.review.case_list import CaseEntry
+from NeuroTriagePanel.midline_nodes import part
 from NeuroTriagePanel.slice_views import key_point_ras, look_along_slices, show_in_slice_views
+from NeuroTriagePanel.volume_geometry import flip_lps_ras
 from panel_on_host import count, root_widget, run_to_end, select, settle, table_texts
 from slicer_host.views import SliceView, save_widget
 from strokes import stroke
@@ -33,6 +35,7 @@ class Session:
         view: a slice view.
         out: folder for the pictures.
         reviews: folder for the versions.
+        midline_ijk: (3, 3) where the reader clicks for midline shift: falx in front, falx behind, septum.
         prefix: how the pictures' names begin.
     """
 
@@ -40,6 +43,7 @@ class Session:
     view: SliceView
     out: Path
     reviews: Path
+    midline_ijk: tuple[tuple[float, float, float], ...] = ()
     prefix: str = "tutorial"
 
     def picture(self, number: int, name: str, *sections: str) -> None:
@@ -115,6 +119,24 @@ def _edit(session: Session, code: str, before: float) -> None:
     session.picture(5, "edit", "findings", "edit")
     assert abs(session.widget.panel.measure.measured[code].volume_ml - review.volumes_ml()[code]) < 1e-9
     session.picture(6, "measure", "measure")
+    _measure_midline(session)
+    session.look(code)
+
+
+def _measure_midline(session: Session) -> None:
+    """Three clicks in one slice."""
+    ui, review = session.widget.ui, session.widget.panel.review
+    grid = review.result.grid
+    ui.midlinePlaceButton.click()
+    assert "falx, front" in ui.midlineLabel.text
+    for number, place in enumerate(grid.voxel_to_lps(np.array(session.midline_ijk))):
+        part(review.nodes.midline, "points").SetNthControlPointPositionWorld(number, *flip_lps_ras(place))
+    qt.QApplication.processEvents()
+    assert "(placed by the reader)" in ui.midlineLabel.text
+    assert review.midline_shift().key_slice == session.midline_ijk[0][2]
+    septum_ras = flip_lps_ras(review.state.midline.septum_lps_mm)
+    look_along_slices(session.view.node, grid, septum_ras)
+    session.picture(6, "midline", "measure")
 
 
 def _sign(session: Session, code: str) -> None:
@@ -131,6 +153,7 @@ def _sign(session: Session, code: str) -> None:
     assert [row[1] for row in table_texts(ui.caseTable)] == ["approved", "to do", "to do"]
     ui.copyReportButton.click()
     assert "edited by reader" in qt.QApplication.clipboard().text()
+    assert "Midline shift: " in qt.QApplication.clipboard().text()
     session.picture(8, "report", "report")
 
 
@@ -138,7 +161,7 @@ def _reopen(session: Session) -> None:
     """Save the scene, close it, open it: all is there."""
     widget, path = session.widget, session.out / "session.mrb"
     label, rows = widget.panel.review.label_kji, table_texts(widget.ui.findingsTable)
-    lines = count("vtkMRMLMarkupsLineNode")
+    lines, midline = count("vtkMRMLMarkupsLineNode"), widget.ui.midlineLabel.text
     widget.ui.segmentEditor.setActiveEffectByName("")
     session.look(session.largest())
     session.view.save(session.out / "before.png")
@@ -150,6 +173,7 @@ def _reopen(session: Session) -> None:
     settle(widget)
     path.unlink()
     assert np.array_equal(widget.panel.review.label_kji, label)
+    assert widget.ui.midlineLabel.text == midline and "mm to the" in midline
     assert table_texts(widget.ui.findingsTable) == rows and count("vtkMRMLMarkupsLineNode") == lines
     session.look(session.largest())
     session.view.save(session.out / "after.png")

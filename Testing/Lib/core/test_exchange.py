@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from NeuroTriageLib.core.findings import (
     SeriesJudgement,
 )
 from NeuroTriageLib.core.geometry import SliceGrid
+from NeuroTriageLib.core.midline import MidlinePoints, MidlineShift
 from NeuroTriageLib.core.volume import Volume
 
 SHAPE = (3, 4, 5)
@@ -76,6 +78,7 @@ def result(volume) -> ExamResult:
         timings_s={"headers": 0.1},
         opinions=(Finding("any", "ye2019", "found", 0.8, 0.5),),
         familiarity=Familiarity(4.2, 3.0, ("the noise is high",), accepted=True),
+        midline=MidlineShift(MidlinePoints(*ends, (1.5, 2.0, 3.0)), 6.5, "left", (8.0, 2.0, 3.0), 1, "Mind it."),
     )
 
 
@@ -101,6 +104,15 @@ def test_an_exam_comes_back_the_same(result, tmp_path):
     for field in dataclasses.fields(Reading):
         if field.name not in ("label_kji", "heatmap_kji", "slice_probability"):
             assert getattr(theirs, field.name) == getattr(ours, field.name), field.name
+
+
+def test_an_exam_that_an_earlier_version_kept_has_no_midline_shift(result, tmp_path):
+    save_exam(result, tmp_path)
+    path = tmp_path / "exam.json"
+    kept = json.loads(path.read_text("utf-8"))
+    del kept["midline"]
+    path.write_text(json.dumps(kept), "utf-8")
+    assert load_exam(tmp_path).midline is None
 
 
 def test_of_the_opinions_everything_but_masks_and_heatmaps_comes_back(result, tmp_path):

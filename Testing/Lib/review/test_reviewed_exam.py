@@ -12,12 +12,16 @@ import pytest
 
 from NeuroTriageLib.core.errors import OutputError
 from NeuroTriageLib.core.exchange import load_exam, save_exam
+from NeuroTriageLib.core.midline import MidlinePoints
+from NeuroTriageLib.measurements.midline_shift import measure_midline_shift
 from NeuroTriageLib.measurements.volume import mask_volume_ml
+from NeuroTriageLib.outputs.pictures import PictureMaker
 from NeuroTriageLib.outputs.report import render_report, replace_report
+from NeuroTriageLib.outputs.review_text import review_sentences
 from NeuroTriageLib.review.dictation import NOTICE, dictation_text
 from NeuroTriageLib.review.labels import SEGMENT_VALUES, label_of_reading
 from NeuroTriageLib.review.live_measurements import AbcLines
-from NeuroTriageLib.review.prior import volume_change
+from NeuroTriageLib.review.prior import midline_change_words, volume_change
 from NeuroTriageLib.review.reviewed_exam import READER, reviewed_exam
 from NeuroTriageLib.review.versions import ReaderEntry, Version, differences
 from NeuroTriageLib.worker import Worker
@@ -27,7 +31,14 @@ from Testing.Lib.weighed_exam import build_weighed_exam
 EXAM = build_exam(ExamSettings(blood=IPH_AND_SDH))
 
 
-def review(exam, label: np.ndarray, lines=None, **values):
+def midline(exam, shift_mm: float, k: int = 3):
+    """The shift of a septum on slice k that lies shift_mm to the patient's left of a line of 120 mm."""
+    x, y, z = exam.grid.voxel_to_lps(np.array([12, 12, k])).tolist()
+    points = MidlinePoints((x, y - 60, z), (x, y + 60, z), (x + shift_mm, y, z))
+    return measure_midline_shift(points, exam.grid)
+
+
+def review(exam, label: np.ndarray, lines=None, shift=None, **values):
     """The exam after a reader has left it with this label map."""
     model = label_of_reading(exam.readings[0]) if exam.readings else None
     said = ReaderEntry("AB", values.pop("status", "approved"), 0, **values)
@@ -45,6 +56,7 @@ def review(exam, label: np.ndarray, lines=None, **values):
         mask_sha256="",
         entry=said,
         difference=None if model is None else differences(model, label, exam.grid),
+        midline=shift,
     )  # fmt: skip
     return reviewed_exam(exam, label, version, lines)
 
@@ -146,6 +158,45 @@ def test_the_dictation_says_everything_once_and_in_order():
     assert any(line.startswith("Not detected: intraventricular hemorrhage, epidural hemorrhage") for line in lines)
     assert any("6 h before" in line and "was 10.0 mL (+13.9 mL, +139 %; expansion" in line for line in lines)
     assert lines[-1] == NOTICE and "\n".join(lines).count("not for diagnosis") == 1
+
+
+def test_midline_shift_stands_with_its_origin_in_report_dictation_and_sentences():
+    exam = review(EXAM, own_label(), shift=midline(EXAM, 6.2))
+    said = "6.2 mm to the left (placed by the reader), above 5 mm"
+    assert f"Midline shift: {said}." in dictation_text(exam)
+    assert f"Midline shift {said}." in review_sentences(exam)
+    page = render_report(exam)
+    assert f"<b>{said}.</b>" in page and "Measured on slice 4." in page and "S the shift" in page
+
+
+def test_a_midline_shift_that_nobody_measured_is_said_to_be_that():
+    exam = review(EXAM, own_label())
+    assert "Midline shift: not measured." in dictation_text(exam)
+    page = render_report(exam)
+    assert "<h2>Midline shift</h2>" in page and "Not measured." in page and "S the shift" not in page
+    assert not any("idline" in sentence for sentence in review_sentences(exam))
+    assert "Midline" not in render_report(EXAM)
+
+
+def test_the_slice_of_midline_shift_is_pictured_once_with_its_lines():
+    k = 3
+    shift = midline(EXAM, -8.0, k)
+    exam = review(EXAM, own_label(), shift=shift)
+    lines = {letter: ends for letter, *ends in PictureMaker(exam, exam.readings[0]).lines(k)}
+    x1, y1, x2, y2 = lines["S"]
+    assert np.hypot(x2 - x1, y2 - y1) == pytest.approx(8.0) and x2 < x1, "the patient's right is on the left"
+    assert render_report(exam).count(f'id="slice-{k + 1}"') == 1
+
+
+def test_the_change_of_midline_shift_since_a_prior_is_said_in_millimetres():
+    exam = review(EXAM, own_label(), shift=midline(EXAM, 6.2))
+    later = dictation_text(exam, prior_midline=midline(EXAM, 3.1))
+    assert "Compared with the prior exam: midline shift 6.2 mm to the left, was 3.1 mm to the left (+3.1 mm)." in later
+    crossed = midline_change_words(midline(EXAM, -2.0), midline(EXAM, 3.0))
+    assert crossed == "Midline shift 2.0 mm to the right, was 3.0 mm to the left (5.0 mm to the other side)."
+    assert midline_change_words(None, None) == ""
+    assert midline_change_words(None, midline(EXAM, 1.0)) == "Midline shift was not measured in this exam."
+    assert midline_change_words(midline(EXAM, 1.0), None) == "Midline shift was not measured in the prior exam."
 
 
 def test_negative_and_unread_exams_are_different_in_the_dictation():

@@ -12,7 +12,9 @@ import SimpleITK as sitk
 
 from NeuroTriageLib.core.codes import FINDING_CODES
 from NeuroTriageLib.core.errors import ConfigError, InputError
+from NeuroTriageLib.core.midline import MidlinePoints
 from NeuroTriageLib.core.voxel_probabilities import VoxelProbabilities
+from NeuroTriageLib.measurements.midline_shift import measure_midline_shift
 from NeuroTriageLib.measurements.volume import mask_volume_ml
 from NeuroTriageLib.review.labels import SEGMENT_CODES, SEGMENT_VALUES, label_of_reading
 from NeuroTriageLib.review.store import ReviewStore
@@ -55,6 +57,27 @@ def test_another_models_answer_comes_after_what_was_drawn_meanwhile(store):
     on_it = store.add_version(case, store.label(case, 2), entry(based_on=2))
     assert (on_it.model, on_it.model_version) == (other, 2)
     assert store.add_version(case, store.label(case, 1), entry(based_on=1)).model_version == 0
+
+
+def test_a_readers_version_keeps_the_midline_points_and_the_shift_between_them(store):
+    case = started(store)
+    y = float(GRID.voxel_to_lps(np.array([6, 5, 2]))[1])
+    points = MidlinePoints((0.0, y - 60, 10.0), (0.0, y + 60, 10.0), (-6.5, y, 10.0))
+    number = store.add_version(case, store.label(case, 0), entry(midline=points)).number
+    kept = store.versions(case)[number]
+    assert kept.entry.midline == points and kept.midline == measure_midline_shift(points, GRID)
+    assert (round(kept.midline.shift_mm, 6), kept.midline.side) == (6.5, "right")
+    crossed = dataclasses.replace(points, septum_lps_mm=(0.0, y + 200, 10.0))
+    number = store.add_version(case, store.label(case, 0), entry(midline=crossed)).number
+    assert store.versions(case)[number].entry.midline == crossed, "what was placed is kept, also where it is no midline"
+    assert store.versions(case)[number].midline is None
+
+
+def test_a_version_without_midline_points_is_as_earlier_programs_know_it(store, tmp_path):
+    case = started(store)
+    store.add_version(case, store.label(case, 0), entry())
+    for path in (tmp_path / "reviews").rglob("version.json"):
+        assert "midline" not in path.read_text("utf-8")
 
 
 def test_a_readers_version_says_how_it_differs_from_the_models(store):

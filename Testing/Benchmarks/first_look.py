@@ -13,9 +13,11 @@ import platform
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -31,6 +33,7 @@ from NeuroTriageLib.simulation.anatomy import load_anatomy
 from NeuroTriageLib.simulation.head_ct import simulate_head_ct
 from Testing.Benchmarks import simulated_exams
 from Testing.Benchmarks.evaluate_simulated import plan
+from Testing.Benchmarks.simulated_exams import HeadCtJob
 
 BLOOD_HU = (55.0, 90.0)  # acute blood on non-contrast CT; ours, between grey matter and calcification
 COARSE_MM = 2.0  # the intracranial mask's own grid
@@ -75,6 +78,31 @@ def interval(scores: np.ndarray, positive: np.ndarray) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def measure(jobs: Sequence[HeadCtJob], looks: Mapping[str, Look], anatomy_cache: Path | None) -> list[dict[str, Any]]:
+    """Each exam's truth, and (score, CPU seconds) of each look; Ctrl-C ends it with what there is."""
+    exams: list[dict[str, Any]] = []
+    with suppress(KeyboardInterrupt):
+        for job in jobs:
+            exam = simulate_head_ct(load_anatomy(job.label_map, anatomy_cache), job.seed, job.settings)
+            found: dict[str, Any] = {"positive": bool(exam.label_kji.any()), "slices": len(exam.volume.array_kji)}
+            for name, look in looks.items():
+                start = time.process_time()
+                score = look(exam.volume)
+                found[name] = (score, time.process_time() - start)
+            exams.append(found)
+            print(f"{len(exams)} of {len(jobs)}", file=sys.stderr, flush=True)
+    return exams
+
+
+def _row(found: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
+    """AUC, interval and median seconds of one look; found is (exams, 2): score and seconds."""
+    return {
+        "auc": round(auc(found[:, 0], truth), 3),
+        "interval": [round(value, 3) for value in interval(found[:, 0], truth)],
+        "cpu_seconds": round(statistics.median(found[:, 1]), 2),
+    }
+
+
 def main() -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -92,32 +120,16 @@ def main() -> int:
     jobs = plan(
         maps, exams=options.exams, first_seed=options.first_seed, matrix=options.matrix, settings=options.settings
     )
-    scores: dict[str, list[float]] = {name: [] for name in looks}
-    seconds: dict[str, list[float]] = {name: [] for name in looks}
-    positive, slices = [], []
-    for job in jobs:
-        exam = simulate_head_ct(load_anatomy(job.label_map, options.anatomy_cache), job.seed, job.settings)
-        positive.append(bool(exam.label_kji.any()))
-        slices.append(len(exam.volume.array_kji))
-        for name, look in looks.items():
-            start = time.process_time()
-            scores[name].append(look(exam.volume))
-            seconds[name].append(time.process_time() - start)
-    truth = np.array(positive)
-    table = {
-        name: {
-            "auc": round(auc(np.array(values), truth), 3),
-            "interval": [round(value, 3) for value in interval(np.array(values), truth)],
-            "cpu_seconds": round(statistics.median(seconds[name]), 2),
-        }
-        for name, values in scores.items()
-    }
-    print(f"{len(jobs)} exams ({truth.sum()} with bleeding), {options.settings}, median {np.median(slices):g} slices")
+    exams = measure(jobs, looks, options.anatomy_cache)
+    truth = np.array([exam["positive"] for exam in exams])
+    table = {name: _row(np.array([exam[name] for exam in exams]), truth) for name in looks}
+    slices = np.median([exam["slices"] for exam in exams])
+    print(f"{len(exams)} exams ({truth.sum()} with bleeding), {options.settings}, median {slices:g} slices")
     for name, row in table.items():
         print(f"{name:<28} AUC {row['auc']:.3f} {row['interval']}  {row['cpu_seconds']:.2f} s of CPU")
     if options.json:
         options.json.parent.mkdir(parents=True, exist_ok=True)
-        document = {"machine": platform.platform(), "exams": len(jobs), "settings": options.settings, "looks": table}
+        document = {"machine": platform.platform(), "exams": len(exams), "settings": options.settings, "looks": table}
         options.json.write_text(json.dumps(document, indent=1), encoding="utf-8")
     return 0
 

@@ -27,12 +27,12 @@ def no_rows(db: sqlite3.Connection, exam: sqlite3.Row, answer: ExamAnswer) -> No
 class Ward:
     """A queue whose clock the test turns."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, order: Order | None = None) -> None:
         self.now = 1e9
         data = DataFolder(folder)
         data.make()
         self.ledger = Ledger(data.ledger, lambda: self.now)
-        self.queue = ExamQueue(self.ledger, Completeness(quiet_s=60, longest_s=600), Order(), 3)
+        self.queue = ExamQueue(self.ledger, Completeness(quiet_s=60, longest_s=600), order or Order(), 3)
         self.inbox = Inbox(self.ledger, data, self.queue, Limits(keep_free_gb=0.0))
 
     def arrive(self, study: int, number: int = 1, priority: int = MEDIUM, expected: int | None = None) -> None:
@@ -137,10 +137,11 @@ def test_an_exam_that_no_look_has_seen_stands_between_urgent_and_not_urgent(ward
     assert [ward.claimed() for _ in range(3)] == [study_uid(number) for number in (3, 2, 1)]
 
 
-def test_none_starves_an_exam_is_overtaken_only_for_the_largest_head_start(ward: Ward) -> None:
+def test_none_starves_an_exam_is_overtaken_only_for_the_largest_head_start(tmp_path: Path) -> None:
     """Every hour two exams come and one is read: one routine, the others as urgent as can be."""
+    order = Order(first_look_h=2.0, dicom_high_h=1.0, dicom_low_h=-1.0)
+    ward = Ward(tmp_path, order)
     ward.complete(0, LOW, urgency=0.0)
-    order = Order()
     longest_h = order.first_look_h + order.dicom_high_h - order.dicom_low_h
     for hour, number in zip(range(100), itertools.count(1, 2)):
         for extra in range(2):

@@ -22,6 +22,7 @@ EXIT_CODES = "Exit codes: 0 done, 2 usage, 3 unreadable input, 4 no suitable ser
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     options = _parser().parse_args(arguments)
+    options.arguments = sys.argv[1:] if arguments is None else list(arguments)
     try:
         return options.run(options)
     except NeuroTriageError as error:
@@ -56,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_info(commands)
     _add_simulate(commands)
     _add_train(commands)
+    _add_experiment(commands)
     _add_evaluate(commands)
     _add_datasets(commands)
     _add_labels(commands)
@@ -214,6 +216,8 @@ def _train(options: argparse.Namespace) -> int:
     from .training.command import train_options
 
     settings = train_options(options)
+    if options.processes > 1:
+        return _in_processes(options)
     _trainer(options)(settings, lambda line: print(line, flush=True))
     return 0
 
@@ -233,6 +237,38 @@ def _trainer(options: argparse.Namespace) -> Any:
     from .training.registry import TRAINED_SYSTEMS
 
     return TRAINED_SYSTEMS[options.system]()
+
+
+def _in_processes(options: argparse.Namespace) -> int:
+    """The same command in several processes."""
+    from .training.launch import run_in_processes
+
+    kept = list(options.arguments)
+    # argparse takes "--proc 2" and "--processes=2" too.
+    names = [argument.partition("=")[0] for argument in kept]
+    at = next(n for n, name in enumerate(names) if name.startswith("--p") and "--processes".startswith(name))
+    del kept[at : at + (1 if "=" in kept[at] else 2)]
+    run_in_processes(options.processes, kept, options.threads)
+    return 0
+
+
+def _add_experiment(commands: Any) -> None:
+    from .experiments.command import add_arguments
+
+    parser = commands.add_parser(
+        "experiment", help="a paper's protocol from one file: train, test, report; goes on when it was stopped"
+    )
+    add_arguments(parser)
+    parser.set_defaults(run=_experiment)
+
+
+def _experiment(options: argparse.Namespace) -> int:
+    from .experiments.command import run
+
+    if options.processes > 1:
+        return _in_processes(options)
+    run(options, lambda line: print(line, flush=True))
+    return 0
 
 
 def _add_evaluate(commands: Any) -> None:

@@ -23,6 +23,11 @@ def models_folder() -> Path:
     return resources_folder() / "Models"
 
 
+def protocols_folder() -> Path:
+    """One protocol file per paper, to be copied (docs/experiments.md)."""
+    return resources_folder() / "Protocols"
+
+
 def sample_data_folder() -> Path:
     """The sample studies that ship, one folder each."""
     return resources_folder() / "SampleData"

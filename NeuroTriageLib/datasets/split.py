@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 from ..core.errors import ConfigError
 
 Part = Literal["train", "validation", "test"]
+
+
+class PatientSplit(Protocol):
+    """Which part a patient belongs to."""
+
+    def part_of(self, patient: str) -> Part:
+        """The part of a patient. Raises ConfigError without a pseudonym: nothing could keep the parts apart."""
+
+    def to_json(self) -> dict[str, float]:
+        """What decides it, for the pack."""
 
 
 @dataclass(frozen=True)
@@ -39,10 +50,19 @@ class Split:
 
     def part_of(self, patient: str) -> Part:
         """The part of a patient. Raises ConfigError without a pseudonym: nothing could keep the parts apart."""
-        if not patient:
-            raise ConfigError("A case without a patient cannot be put into a part of a split.")
-        digest = hashlib.blake2b(f"{self.seed}\n{patient}".encode(), digest_size=8).digest()
-        place = int.from_bytes(digest, "big") / 2**64
+        place = place_of(patient, self.seed)
         if place < self.train:
             return "train"
         return "validation" if place < self.train + self.validation else "test"
+
+    def to_json(self) -> dict[str, float]:
+        """The shares and the seed."""
+        return dataclasses.asdict(self)
+
+
+def place_of(patient: str, seed: int) -> float:
+    """0-1, the same for a patient and a seed everywhere. Raises ConfigError without a pseudonym."""
+    if not patient:
+        raise ConfigError("A case without a patient cannot be put into a part of a split.")
+    digest = hashlib.blake2b(f"{seed}\n{patient}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") / 2**64

@@ -12,6 +12,7 @@ from typing import Any
 
 from ..core.codes import ANY, CT_HEMORRHAGE_CODES
 from ..core.errors import InputError
+from ..core.whole_files import drop_torn_line
 
 EXTRA_AXIAL = "SDH+EDH"
 """Subdural and epidural blood taken together, as Chang 2018 does."""
@@ -131,6 +132,7 @@ def systems_of(records: Iterable[ExamRecord]) -> tuple[str, ...]:
 
 def append_record(record: ExamRecord, path: Path) -> None:
     """Add one line to a file of records (made if needed)."""
+    drop_torn_line(path)
     with path.open("a", encoding="utf-8") as stream:
         stream.write(json.dumps(dataclasses.asdict(record), allow_nan=False) + "\n")
 

@@ -26,8 +26,12 @@ class Table:
         if self.note:
             lines += [self.note, ""]
         lines += ["| " + " | ".join(self.columns) + " |", "|" + " --- |" * len(self.columns)]
-        lines += ["| " + " | ".join(_text(cell) for cell in row) + " |" for row in self.rows]
+        lines += ["| " + " | ".join(row) + " |" for row in self.texts()]
         return "\n".join(lines) + "\n"
+
+    def texts(self) -> list[list[str]]:
+        """The rows as they are printed."""
+        return [[_text(cell) for cell in row] for row in self.rows]
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; an estimate becomes {"value", "low", "high"}, what is undefined None."""

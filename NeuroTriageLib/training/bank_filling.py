@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -11,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import ConfigError, InputError, SeriesSelectionError
+from ..core.whole_files import drop_torn_line
 from ..datasets.case_source import CaseSource
 from ..datasets.labelled_case import Labelled, LabelledCt
-from ..datasets.split import Part, Split
+from ..datasets.split import Part, PatientSplit
 from ..review.versions import voxels_sha256
 from .exam_producer import Kept
 
@@ -59,7 +62,12 @@ class SourceRecord:
 
 
 def fill_bank(
-    bank: Path, sources: Sequence[CaseSource], take: TakeCase, split: Split, report: Callable[[str], None]
+    bank: Path,
+    sources: Sequence[CaseSource],
+    take: TakeCase,
+    split: PatientSplit,
+    report: Callable[[str], None],
+    prepared: Path | None = None,
 ) -> list[SourceRecord]:
     """Prepare every case of the sources that is not in the bank yet; the same call goes on after a kill.
 
@@ -69,11 +77,13 @@ def fill_bank(
         take: prepares a case as the system's bank keeps it.
         split: which patient goes where.
         report: takes one line of progress.
+        prepared: folder that keeps prepared exams for banks with other splits of the same sources.
 
     Raises:
         InputError: no case of a source could be used. OutputError.
     """
     known = _read_record(bank)
+    shelf = None if prepared is None else _Shelf(prepared)
     records = []
     for source in sources:
         record = SourceRecord(source.name, source.licence)
@@ -85,8 +95,12 @@ def fill_bank(
             path = bank / part / f"{source.name}-{_digest(case.name)}.npz"
             try:
                 sha256 = known.get(path.name) if path.exists() else None
+                if sha256 is None and shelf is not None:
+                    sha256 = shelf.lend(path, known)
                 if sha256 is None:
                     sha256 = _keep(case.read(), path, part, take, known)
+                    if shelf is not None and sha256:
+                        shelf.put(path, sha256)
             except (InputError, SeriesSelectionError) as error:
                 record.left_out[error.what] += 1
                 continue
@@ -111,10 +125,61 @@ def _keep(case: Labelled, path: Path, part: Part, take: TakeCase, known: dict[st
     if sha256 in known.values():
         return ""
     take(case, part).save(path)
-    with (path.parents[1] / RECORD_FILE).open("a", encoding="utf-8") as stream:
-        stream.write(json.dumps({"exam": path.name, "sha256": sha256}) + "\n")
+    _record(path, sha256)
     known[path.name] = sha256
     return sha256
+
+
+def _record(path: Path, sha256: str) -> None:
+    """One line for an exam of a bank."""
+    with (path.parents[1] / RECORD_FILE).open("a", encoding="utf-8") as stream:
+        stream.write(json.dumps({"exam": path.name, "sha256": sha256}) + "\n")
+
+
+class _Shelf:
+    """Prepared exams that several banks have in common, as links where the disk can; laid out as a bank.
+
+    An exam that is prepared for training is not taken for validation: some systems ask more of those.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.known = _read_record(folder)
+
+    def lend(self, path: Path, known: dict[str, str]) -> str | None:
+        """Put an exam into a bank; its hash, "" when the bank has these images already, None when it is not here."""
+        mine = self._place(path)
+        sha256 = self.known.get(path.name)
+        if sha256 is None or not mine.exists():
+            return None
+        if sha256 in known.values():
+            return ""
+        _link(mine, path)
+        _record(path, sha256)
+        known[path.name] = sha256
+        return sha256
+
+    def put(self, path: Path, sha256: str) -> None:
+        """Keep an exam of a bank."""
+        _link(path, self._place(path))
+        if path.name not in self.known:
+            _record(self._place(path), sha256)
+            self.known[path.name] = sha256
+
+    def _place(self, path: Path) -> Path:
+        return self.folder / path.parent.name / path.name
+
+
+def _link(source: Path, target: Path) -> None:
+    """The same file under another name, in one step."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    beside = target.with_name(f".{target.name}.{os.getpid()}")
+    beside.unlink(missing_ok=True)
+    try:
+        os.link(source, beside)
+    except OSError:
+        shutil.copyfile(source, beside)
+    beside.replace(target)
 
 
 def images_sha256(case: Labelled) -> str:
@@ -141,10 +206,16 @@ def _digest(name: str) -> str:
 
 
 def _read_record(bank: Path) -> dict[str, str]:
-    """Name of an exam in the bank -> hash of its images; a last line that was cut off by a kill does not count."""
+    """Name of an exam in the bank -> hash of its images.
+
+    A last line that was cut off by a kill does not count, and is taken away.
+    """
     path = bank / RECORD_FILE
+    if not path.exists():
+        return {}
+    drop_torn_line(path)
     known = {}
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
+    for line in path.read_text(encoding="utf-8").splitlines():
         try:
             entry = json.loads(line)
         except ValueError:

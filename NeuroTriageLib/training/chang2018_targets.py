@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +13,8 @@ from ..networks.detection.boxes import clip, overlap
 from ..networks.detection.proposals import Proposals
 from ..preprocessing.slab_instances import instance_boxes
 
+Draw = Callable[[torch.Size], Tensor]
+"""Shape (slabs first) -> values 0-1, drawn at random."""
 JITTER = 0.15  # a shaken box moves by so much of its sides, and grows or shrinks by it; ours
 
 
@@ -88,6 +91,7 @@ def sample_regions(
     positive_share: float,
     positive: float,
     jittered: int,
+    draw: Draw = torch.rand,
 ) -> Regions:
     """So many regions of each slab at random, positive ones up to their share, out of proposals and boxes of the truth.
 
@@ -98,16 +102,17 @@ def sample_regions(
         count, positive_share: see Chang2018Training.
         positive: overlap from which a region is positive.
         jittered: shaken copies of each box.
+        draw: what chance is drawn by.
     """
     real = truth.kind > 0
-    candidates = [proposals.boxes, truth.boxes, *(shaken(truth.boxes) for _ in range(jittered))]
+    candidates = [proposals.boxes, truth.boxes, *(shaken(truth.boxes, draw) for _ in range(jittered))]
     boxes = clip(torch.cat(candidates, dim=1), *image_hw)
     valid = torch.cat([proposals.valid, *[real] * (1 + jittered)], dim=1)
     valid &= ((boxes[..., 2:] - boxes[..., :2]) >= 1.0).all(dim=-1)
     best, which = (overlap(boxes, truth.boxes) * real[:, None]).max(dim=2)
     kind = torch.where(best >= positive, truth.kind.gather(1, which), 0)
     kind = torch.where(valid, kind, -1)
-    chance = torch.rand(kind.shape, device=kind.device)
+    chance = draw(kind.shape).to(kind.device)
     most = round(positive_share * count)
     rank = torch.where(kind > 0, chance, 2.0).argsort(dim=1).argsort(dim=1)  # of a positive one among them
     surplus = (kind > 0) & (rank >= most)
@@ -121,7 +126,7 @@ def sample_regions(
     )
 
 
-def shaken(boxes: Tensor) -> Tensor:
+def shaken(boxes: Tensor, draw: Draw = torch.rand) -> Tensor:
     """Boxes moved, widened or narrowed at random by a share of their sides."""
     side = (boxes[..., 2:] - boxes[..., :2]).repeat_interleave(2, dim=-1).unflatten(-1, (2, 2)).transpose(-1, -2)
-    return boxes + (2 * torch.rand_like(boxes) - 1) * JITTER * side.flatten(-2)
+    return boxes + (2 * draw(boxes.shape).to(boxes.device) - 1) * JITTER * side.flatten(-2)

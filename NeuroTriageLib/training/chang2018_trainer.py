@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -21,7 +22,7 @@ from .chang2018_losses import (
 )
 from .chang2018_recipe import Chang2018Training
 from .chang2018_sampler import SlabSampler, augmented
-from .chang2018_targets import Regions, anchor_targets, sample_regions, true_boxes
+from .chang2018_targets import Regions, TrueBoxes, anchor_targets, sample_regions, true_boxes
 from .chang2018_validation import validate
 from .exam_bank import ExamBank
 from .staged_trainer import StagedTrainer
@@ -68,6 +69,7 @@ class Chang2018Trainer(StagedTrainer[TrainedNetwork]):
     ) -> None:
         super().__init__(training, bank, validation, device)
         self.config, self.sampler = config, SlabSampler(bank, config, training)
+        self._slabs = slice(None)  # of a minibatch, those of this process
         # Contiguous on the CPU: channels last has unsafe kernels there (see kuo2019_trainer.py).
         self.begin(TrainedNetwork(config).to(device))
 
@@ -88,21 +90,30 @@ class Chang2018Trainer(StagedTrainer[TrainedNetwork]):
     def _learn(self) -> dict[str, float]:
         window_hu = self.config.window_hu[1] - self.config.window_hu[0]
         image, types = augmented(self.sampler.draw(self.rng), self.training, window_hu, self.rng, self.device)
-        losses = self.losses(image, types)
+        truth = true_boxes(types)
+        runs = self.processes.part(len(image))
+        self._slabs = slice(runs.start * self.training.run_slabs, runs.stop * self.training.run_slabs)
+        own = TrueBoxes(*(value[self._slabs] for value in truth))
+        losses = self.losses(image[runs], types[self._slabs], own)
         weights = self.training.weights
         total = torch.stack([getattr(weights, name) * loss for name, loss in losses.items()]).sum()
         self._take(total, self.step)
-        return {f"{name}_loss": float(loss.detach()) for name, loss in losses.items()}
+        return self._total({f"{name}_loss": loss for name, loss in losses.items()})
 
-    def losses(self, image: Tensor, types: Tensor) -> dict[str, Tensor]:
+    def _draw(self, shape: torch.Size) -> Tensor:
+        """Values 0-1 for this process's slabs out of one draw for those of all processes."""
+        slabs = self.examples_per_step
+        return torch.from_numpy(self.rng.random((slabs, *shape[1:]), dtype=np.float32)[self._slabs])
+
+    def losses(self, image: Tensor, types: Tensor, truth: TrueBoxes) -> dict[str, Tensor]:
         """Name (as in LossWeights) -> loss in float32, unweighted; those without a weight are left out.
 
         Args:
             image: (b, n + 4, h, w) 0-1.
             types: (b x n, h, w) int64.
+            truth: the boxes of types.
         """
-        training, detector = self.training, self.network.detector
-        truth = true_boxes(types)
+        training, detector, total = self.training, self.network.detector, self.processes.total
         with self._precision():
             pyramid = detector.pyramid(image)
             scores = detector.search(pyramid)
@@ -116,11 +127,12 @@ class Chang2018Trainer(StagedTrainer[TrainedNetwork]):
             positive_share=training.region_positive_share,
             positive=training.region_overlap,
             jittered=training.jittered,
+            draw=self._draw,
         )
-        objectness = objectness_loss(scores, anchors, training.anchors_sampled, training.hard_share)
-        losses = {"objectness": objectness, "proposal_box": proposal_box_loss(scores, anchors)}
+        objectness = objectness_loss(scores, anchors, training.anchors_sampled, training.hard_share, total, self._draw)
+        losses = {"objectness": objectness, "proposal_box": proposal_box_loss(scores, anchors, total)}
         losses |= self._region_losses(pyramid, regions, types)
-        losses["pixels"] = pixel_loss(pixels.float(), types)
+        losses["pixels"] = pixel_loss(pixels.float(), types, total)
         return {name: loss for name, loss in losses.items() if getattr(training.weights, name) > 0}
 
     def _region_losses(self, pyramid: list[Tensor], regions: Regions, types: Tensor) -> dict[str, Tensor]:
@@ -132,10 +144,11 @@ class Chang2018Trainer(StagedTrainer[TrainedNetwork]):
             logits = detector.masks(pyramid, regions.boxes, regions.kind, positive)
         # All blood of the region's type counts, also that of a neighbouring instance: masks are merged by type anyway.
         wanted = crop_targets(types, regions.boxes, regions.kind, 2 * self.config.mask_size)[positive]
-        mask, mask_overlap = mask_losses(logits, wanted)
+        total = self.processes.total
+        mask, mask_overlap = mask_losses(logits, wanted, total)
         return {
-            "type": type_loss(scores, regions, self.training.positive_region_weight),
-            "region_box": region_box_loss(scores, regions),
+            "type": type_loss(scores, regions, self.training.positive_region_weight, total),
+            "region_box": region_box_loss(scores, regions, total),
             "mask": mask,
             "mask_overlap": mask_overlap,
         }
@@ -151,4 +164,4 @@ class Chang2018Trainer(StagedTrainer[TrainedNetwork]):
     def _figures(self, exams: Sequence[WindowedExam]) -> dict[str, float | None]:
         """Pixel Dice and exam AUC."""
         result = validate(self.kept_network().detector, exams, self.config, bfloat16=self.training.bfloat16)
-        return {"merit": round(result.merit(), 4)} | result.curve_figures()
+        return {"merit": result.merit()} | result.curve_figures()

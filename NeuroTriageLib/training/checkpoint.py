@@ -16,7 +16,7 @@ CHECKPOINT_FILE = "checkpoint.pt"
 
 def save_checkpoint(state: dict[str, Any], path: Path) -> None:
     """Write tensors and plain values. Raises OutputError when the disk does not take them."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside = path.with_name(f".{path.name}.new")  # one name: what a kill leaves is overwritten by the next one
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with beside.open("wb") as stream:

@@ -56,6 +56,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--minutes", type=float, help="wall-clock budget (compact recipe)")
     parser.add_argument("--exams", type=int, help="number of simulated exams")
     parser.add_argument("--threads", type=int, help="CPU threads of the training process")
+    parser.add_argument("--seed", type=int, help="of weights and draws; the recipe's unless given")
+    parser.add_argument("--processes", type=int, default=1, help="train in so many processes, see docs/experiments.md")
     parser.add_argument("--bank", type=Path, help="folder of prepared exams, shared between runs; made if absent")
     parser.add_argument("--packs", type=Path, nargs="+", default=[], help="model packs that a consensus is made of")
 
@@ -74,6 +76,8 @@ def train_options(options: argparse.Namespace) -> TrainOptions:
         options.simulate is None or options.dataset or options.labels or options.masks
     ):
         raise ConfigError("A consensus is fitted on simulated exams alone: name head label maps with --simulate.")
+    if options.system == "consensus" and options.processes > 1:
+        raise ConfigError("A consensus is fitted in one process.", where="--processes")
     sources = public_sources(options.dataset)
     if options.labels is not None:
         sources += (store_source(options.labels, options.images),)
@@ -90,5 +94,6 @@ def train_options(options: argparse.Namespace) -> TrainOptions:
         bank=options.bank,
         sources=sources,
         start=options.start,
+        seed=options.seed,
         split=Split(options.split[0], options.split[1], int(options.split[2])),
     )

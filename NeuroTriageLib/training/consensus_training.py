@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.code_version import code_version
 from ..core.codes import ANY
 from ..core.errors import ConfigError, InputError
 from ..core.opinions import pooled, shared_codes, source_code
@@ -177,6 +178,7 @@ def export(out: Path, config: ConsensusConfig, fit: ConsensusFit, familiarity: F
             "data": "opinions of the members on simulated validation exams, label maps 17 and 18",
             "exams": len(fit.scores.scores),
             "penalty": PENALTY,
+            "code": code_version(),
         },
         metrics={"validation": _figures(fit) | fit.scores.at_points(calibration, points)},
         licence=LICENCE,

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from ..core.errors import ConfigError
+from ..core.errors import ConfigError, InputError
 from ..core.geometry import SliceGrid
 from ..core.volume import Volume
 from ..preprocessing.network_grid import AIR_HU, NetworkGrid, NetworkGridSettings, PreparedExam
@@ -126,7 +126,9 @@ View = TypeVar("View")
 
 
 class ExamBank(Generic[View]):
-    """The exams of one folder, in the order of their names; refresh() finds those that came since.
+    """The exams of one folder, in the order in which they came; refresh() finds those that came since.
+
+    names has the files in the same order.
 
     Args:
         folder: where the exams lie.
@@ -139,15 +141,38 @@ class ExamBank(Generic[View]):
         self.view = view
         self.read = read
         self.exams: list[View] = []
-        self._known: set[str] = set()
+        self.names: dict[str, None] = {}
 
     def refresh(self) -> int:
         """Load exams that are new on disk; returns how many."""
-        new = [path for path in sorted(self.folder.glob("*.npz")) if path.name not in self._known]
-        for path in new:
-            self.exams.append(self.view(self.read(path)))
-            self._known.add(path.name)
-        return len(new)
+        return self.take(self.new_names())
+
+    def new_names(self) -> list[str]:
+        """Files that are new on disk, in the order of their names."""
+        return [path.name for path in sorted(self.folder.glob("*.npz")) if path.name not in self.names]
+
+    def take(self, names: Sequence[str]) -> int:
+        """Load these exams, which are new; returns how many."""
+        for name in names:
+            self.exams.append(self.view(self.read(self.folder / name)))
+            self.names[name] = None
+        return len(names)
+
+    def start_with(self, names: Sequence[str]) -> None:
+        """Load these exams before any other, in this order: those that a run has drawn from so far.
+
+        Raises:
+            InputError: one of them is gone, or others were loaded before.
+        """
+        if list(self.names)[: len(names)] == list(names):
+            return
+        if self.names or not all((self.folder / name).exists() for name in names):
+            raise InputError(
+                "The exams that the run has learned from are not those that are here now.",
+                where=str(self.folder),
+                next_step="Put them back, or start a new run in another folder.",
+            )
+        self.take(names)
 
     def __len__(self) -> int:
         return len(self.exams)

@@ -7,16 +7,18 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..networks.patchfcn import window_logits
+from .processes import Total, alone
 from .windowed_exam import OUTSIDE
 
 
-def pixel_loss(logits: Tensor, target: Tensor, positive_weight: float) -> Tensor:
+def pixel_loss(logits: Tensor, target: Tensor, positive_weight: float, total: Total = alone) -> Tensor:
     """Cross-entropy over background and types, blood pixels weighted (Kuo 2019: 3), in float32.
 
     Args:
         logits: (b, 1 + N, h, w).
         target: (b, h, w) labels; OUTSIDE (beyond the brain) counts as background.
         positive_weight: weight of pixels with a label; background has 1.
+        total: sums over the processes that share the batch.
 
     Returns:
         (b,) each image's weighted sum, divided by the weights of an image of the batch on average: the mean of the
@@ -25,7 +27,8 @@ def pixel_loss(logits: Tensor, target: Tensor, positive_weight: float) -> Tensor
     label = target.masked_fill(target == OUTSIDE, 0)
     each = F.cross_entropy(logits.float(), label, reduction="none")
     weight = torch.where(label > 0, positive_weight, 1.0)
-    return (each * weight).sum(dim=(1, 2)) / (weight.sum() / len(weight))
+    weights, images = total(torch.stack([weight.sum(), weight.new_tensor(len(weight))]))
+    return (each * weight).sum(dim=(1, 2)) / (weights / images)
 
 
 def patch_targets(target: Tensor, types: int, minimum_pixels: int, window: int, stride: int) -> Tensor:

@@ -68,15 +68,17 @@ class Kuo2019Trainer(StagedTrainer[PatchFcn]):
     def _figures(self, exams: Sequence[WindowedExam]) -> dict[str, float | None]:
         """Pixel Dice and exam AUC."""
         result = validate(self.kept_network(), exams, self.config, bfloat16=self.training.bfloat16)
-        return {"merit": round(result.merit(), 4)} | result.curve_figures()
+        return {"merit": result.merit()} | result.curve_figures()
 
     def _learn(self) -> dict[str, float]:
         slabs, image, target = self._batch()
-        losses = self._losses(image.to(memory_format=self.layout), target)
+        count = len(slabs)
+        part = self.processes.part(count)
+        losses = self._losses(image[part].to(memory_format=self.layout), target[part])
         each = torch.stack(list(losses.values())).sum(dim=0)
-        self.sampler.remember(slabs, each.detach().cpu().numpy())
-        self._take(each.mean(), self.step + 1)
-        return {name: float(loss.detach().mean()) for name, loss in losses.items()}
+        self.sampler.remember(slabs, self.processes.rows(each.detach(), part, count).cpu().numpy())
+        self._take(each.sum() / count, self.step + 1)
+        return self._total({name: loss.sum() / count for name, loss in losses.items()})
 
     def _batch(self) -> tuple[np.ndarray, Tensor, Tensor]:
         """Patches, or now and then whole images, augmented; first the numbers of their slabs."""
@@ -92,7 +94,9 @@ class Kuo2019Trainer(StagedTrainer[PatchFcn]):
             output = self.network(image)
         losses: dict[str, Tensor] = {}
         if self.stage.name != "patch":
-            losses["pixel_loss"] = pixel_loss(output.pixel, target, self.training.positive_pixel_weight)
+            losses["pixel_loss"] = pixel_loss(
+                output.pixel, target, self.training.positive_pixel_weight, self.processes.total
+            )
         if self.stage.name != "segmentation":
             losses["patch_loss"] = self._patch_loss(output.patch, target)
             if self.stage.name == "joint":

@@ -39,7 +39,9 @@ class Publication:
 def model_card(manifest: PackManifest, publication: Publication) -> str:
     """Markdown."""
     lines = [f"# {manifest.name}, version {manifest.version}", "", manifest.intended_use, "", "## Training", ""]
-    lines += [f"- {key.replace('_', ' ')}: {value}" for key, value in manifest.training.items() if key != "recipe"]
+    lines += [
+        f"- {key.replace('_', ' ')}: {_words(value)}" for key, value in manifest.training.items() if key != "recipe"
+    ]
     lines += ["", f"## Differences from {publication.title}", ""]
     trained = f"Trained on {manifest.training.get('data', 'other data')}, not on {publication.data}."
     lines += [f"- {text}" for text in (trained, *publication.always_different, *deviations(manifest, publication))]
@@ -48,6 +50,15 @@ def model_card(manifest: PackManifest, publication: Publication) -> str:
     lines += held_out_section(manifest.metrics)
     lines += ["", f"Licence of the weights: {manifest.licence}", ""]
     return "\n".join(lines)
+
+
+def _words(value: Any) -> str:
+    """A plain value in a sentence."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name.replace('_', ' ')} {_words(item)}" for name, item in value.items())
+    if isinstance(value, (list, tuple)):
+        return "; ".join(map(_words, value))
+    return str(value)
 
 
 def validation_exams(training: Mapping[str, Any]) -> str:

@@ -43,6 +43,10 @@ class StudyBatch:
         """The same on a device."""
         return StudyBatch(**{name: value.to(device) for name, value in vars(self).items()})
 
+    def part(self, rows: slice) -> StudyBatch:
+        """Some of its studies."""
+        return StudyBatch(**{name: value[rows] for name, value in vars(self).items()})
+
     @property
     def axial_only(self) -> StudyBatch:
         """As if the studies had no sagittal images."""

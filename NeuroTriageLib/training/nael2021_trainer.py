@@ -94,7 +94,8 @@ class Nael2021Trainer(StagedTrainer[nn.ModuleDict]):
         batch = augmented(batch, NETWORKS[stage.code], recipe.augmentation, self.rng)
         if stage.crop_dhw is not None:
             batch = crops_of(batch, stage.crop_dhw, stage.crops, self.rng)
-        network = self._network_of(stage)
+        batch = batch.part(self.processes.part(len(batch.axial)))
+        network, total = self._network_of(stage), self.processes.total
         losses: dict[str, Tensor] = {}
         with self._precision():
             if stage.part == "lfe":
@@ -102,11 +103,11 @@ class Nael2021Trainer(StagedTrainer[nn.ModuleDict]):
             else:
                 output = network(*batch.orientations)
                 maps = output.maps
-                losses["study_loss"] = study_loss(output.study.float(), batch.label)
-        losses["lfe_loss"] = lfe_loss(maps.float(), batch.share, recipe.positive_weight)
+                losses["study_loss"] = study_loss(output.study.float(), batch.label, total)
+        losses["lfe_loss"] = lfe_loss(maps.float(), batch.share, recipe.positive_weight, total)
         weight = 1.0 if stage.part == "lfe" else recipe.lfe_weight or 0.0
         self._take(losses.get("study_loss", 0.0) + weight * losses["lfe_loss"], self.stage_step)
-        return {name: float(loss.detach()) for name, loss in losses.items()}
+        return self._total(losses)
 
     def _figures(self, exams: Sequence[StudyEntry]) -> dict[str, float | None]:
         """AUC, Dice and loss of the network that the latest step was about; the best has the smallest loss."""
@@ -118,11 +119,16 @@ class Nael2021Trainer(StagedTrainer[nn.ModuleDict]):
             positive_weight=recipe.positive_weight, bfloat16=recipe.bfloat16,
         )  # fmt: skip
         loss = result.loss(stage.code, 0 if stage.part == "lfe" else 1)
-        if self._latest_stage == self.stage_index and loss < self.best_loss:
-            self.best_loss, self.best_epoch = loss, self.epochs_done
-            if recipe.patience_epochs is not None:
-                self.best_weights = {name: value.clone() for name, value in kept.state_dict().items()}
-        return {"merit": round(-loss, 5)} | result.curve_figures()
+        return {"merit": -loss} | result.curve_figures()
+
+    def _note(self, figures: dict[str, float | None]) -> None:
+        """Remember the best weights of the stage, and when they were."""
+        merit = figures["merit"]
+        if merit is not None and self._latest_stage == self.stage_index and -merit < self.best_loss:
+            self.best_loss, self.best_epoch = -merit, self.epochs_done
+            if self.training.patience_epochs is not None:
+                kept = self.kept_network().state_dict()
+                self.best_weights = {name: value.clone() for name, value in kept.items()}
 
     def next_stage(self) -> None:
         """Leave the present stage; the next one starts from its best weights if patience chose them, else the kept."""

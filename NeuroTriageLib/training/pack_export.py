@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..core.code_version import code_version
 from ..core.codes import answered_codes
 from ..core.errors import InputError
 from ..io.model_packs import Calibration, PackManifest, save_model_pack
@@ -171,16 +172,20 @@ def as_stored(name: str, value: torch.Tensor) -> torch.Tensor:
     return value.half().float()
 
 
-def training_record(recipe: Any, simulated: str, sources: Sequence[SourceRecord] = ()) -> dict[str, Any]:
-    """What it was trained on, and the recipe as plain values, for the pack.
+def training_record(
+    recipe: Any, simulated: Mapping[str, Any] | None, sources: Sequence[SourceRecord] = ()
+) -> dict[str, Any]:
+    """What it was trained on and by which code, and the recipe (with its seed) as plain values, for the pack.
 
     Args:
         recipe: of the run.
-        simulated: what was simulated, "" when nothing was.
+        simulated: see simulated_data.simulated_record; None when nothing was simulated.
         sources: data sets and review stores; a pack says how many exams of them, and a hash of those, but no names.
     """
-    data = [*filter(None, [simulated]), *(f"{source.name} ({source.train} exams)" for source in sources)]
-    record: dict[str, Any] = {"data": "; ".join(data), "recipe": dataclasses.asdict(recipe)}
+    data = [simulated["what"]] if simulated else []
+    data += [f"{source.name} ({source.train} exams)" for source in sources]
+    record: dict[str, Any] = {"data": "; ".join(data), "recipe": dataclasses.asdict(recipe), "code": code_version()}
+    record |= {"simulated": dict(simulated)} if simulated else {}
     return record | ({"sources": [source.to_json() for source in sources]} if sources else {})
 
 

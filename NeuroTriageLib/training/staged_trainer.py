@@ -15,7 +15,9 @@ from torch import Tensor, nn
 from .checkpoint import generator_state, restore_generator
 from .exam_bank import ExamBank
 from .guarded_step import GuardedStep
+from .processes import ALONE, Processes
 from .running_mean import update_running_mean
+from .shared_batch_norm import share_batch_norms
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -51,12 +53,20 @@ class StagedTrainer(ABC, Generic[Network]):
         self.stage_index = 0
         self.stage_step = 0
         self.stage_seconds = 0.0
+        self.processes = ALONE
         self._guarded_step = GuardedStep()
 
     def begin(self, network: Network) -> None:
         """Start the first stage with this network."""
         self.network, self.average = network, copy.deepcopy(network)
         self.optimizer = self._start_stage()
+
+    def share(self, processes: Processes) -> None:
+        """Share every minibatch with other processes that hold the same trainer; before the first step."""
+        self.processes = processes
+        if processes.several:
+            self._guarded_step = GuardedStep(processes)
+            share_batch_norms(self.network, processes)
 
     def start_from(self, weights: Mapping[str, Tensor]) -> None:
         """Begin with a pack's weights (as kept_weights gives them) in place of random ones; before the first step.
@@ -81,7 +91,7 @@ class StagedTrainer(ABC, Generic[Network]):
 
     @abstractmethod
     def _learn(self) -> dict[str, float]:
-        """One minibatch; returns its losses by name."""
+        """One minibatch; returns its losses by name, of all processes together."""
 
     @abstractmethod
     def _length_done(self) -> float:
@@ -89,7 +99,10 @@ class StagedTrainer(ABC, Generic[Network]):
 
     @abstractmethod
     def _figures(self, exams: Sequence[Any]) -> dict[str, float | None]:
-        """Figures of the kept network on validation exams, "merit" among them."""
+        """Figures of the kept network on validation exams, "merit" among them; it changes nothing."""
+
+    def _note(self, figures: dict[str, float | None]) -> None:
+        """Take figures of a validation into account: a system that stops by patience does."""
 
     @property
     def stage(self) -> Any:
@@ -121,22 +134,28 @@ class StagedTrainer(ABC, Generic[Network]):
 
     def take_new_exams(self) -> int:
         """Take up the training exams that came since; returns how many there are now."""
-        if self.bank.refresh():
+        if self.bank.take(self.processes.agreed(self.bank.new_names())):
             self.sampler.refresh()
         return len(self.bank)
 
     def train_step(self) -> dict[str, float]:
         """One step; returns its losses. Goes on to the next stage when the present one is over."""
         started, rate = time.monotonic(), self._rate()
+        torch.manual_seed(self._step_seed())
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         losses = self._learn()
         self.step += 1
         self.stage_step += 1
-        self.stage_seconds += time.monotonic() - started
+        self.stage_seconds += self.processes.agreed(time.monotonic() - started)  # all leave a stage at the same step
         if self.fraction() >= 1.0:
             self.next_stage()
         return losses
+
+    def _step_seed(self) -> int:
+        """For what torch draws in a step (dropout): each process its own, and the same when a run goes on."""
+        numbers = (self.training.seed, self.step, self.processes.rank)
+        return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
     def next_stage(self) -> None:
         """Leave the present stage; the next one starts from the weights that would be kept."""
@@ -148,8 +167,14 @@ class StagedTrainer(ABC, Generic[Network]):
 
     def validate(self, exams: int) -> dict[str, float | None] | None:
         """Figures on the first validation exams; None while they are not all there."""
-        self.validation.refresh()
-        return self._figures(self.validation.exams[:exams]) if len(self.validation) >= exams else None
+        self.validation.take(self.processes.agreed(self.validation.new_names()))
+        if len(self.validation) < exams:
+            return None
+        first = self.processes.is_first
+        figures: dict[str, float | None] = self._figures(self.validation.exams[:exams]) if first else {}
+        figures = self.processes.agreed(figures)
+        self._note(figures)
+        return figures
 
     def kept_network(self) -> Network:
         """The network whose weights are kept: the running mean, or the last one without averaging."""
@@ -174,8 +199,16 @@ class StagedTrainer(ABC, Generic[Network]):
         kind = torch.optim.AdamW if recipe.optimizer == "adamw" else torch.optim.Adam
         return kind(parameters, rate, weight_decay=recipe.weight_decay)
 
+    def _total(self, losses: dict[str, Tensor]) -> dict[str, float]:
+        """Losses of all processes from this one's shares."""
+        summed = self.processes.total(torch.stack([loss.detach().float() for loss in losses.values()]))
+        return dict(zip(losses, summed.tolist(), strict=True))
+
     def _take(self, loss: Tensor, number: int) -> None:
-        """Change the trained parameters by a loss, and the running mean with them; number: see update_running_mean."""
+        """Change the trained parameters by this process's share of a loss, and the running mean with them.
+
+        number: see update_running_mean.
+        """
         self._guarded_step(loss, self.optimizer, self._trained_parameters())
         update_running_mean(self.average, self.network, self.training.average_decay, number)
 
@@ -186,11 +219,14 @@ class StagedTrainer(ABC, Generic[Network]):
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "generator": generator_state(self.rng),
-            "torch_rng": torch.get_rng_state(),
+            "skipped": self._guarded_step.skipped,
+            "exams": list(self.bank.names),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """The inverse of state()."""
+        """The inverse of state(); the bank gets the exams of then, in their order."""
+        self.bank.start_with(state.get("exams", ()))  # checkpoints of version 0.5 and before have none
+        self.sampler.refresh()
         for name, stored in self.STORED.items():
             setattr(self, name, state[stored])
         self.network.load_state_dict(state[self.STORED_NETWORK])
@@ -199,4 +235,4 @@ class StagedTrainer(ABC, Generic[Network]):
             self.optimizer = self._start_stage()
             self.optimizer.load_state_dict(state["optimizer"])
         restore_generator(self.rng, state["generator"])
-        torch.set_rng_state(state["torch_rng"])
+        self._guarded_step.skipped = state.get("skipped", 0)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import platform
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from ..core.errors import ConfigError, InputError
 from ..datasets.labelled_case import Labelled
@@ -18,6 +21,8 @@ from .exam_bank import ExamBank
 from .exam_producer import Kept, MakeExam, ProductionPlan
 from .fine_tuning import gentle, start_from
 from .pack_export import PackExport, training_record
+from .processes import Processes, joined
+from .simulated_data import simulated_record
 from .training_run import Report, Trainer, TrainOptions, run_training, training_device
 
 
@@ -49,8 +54,25 @@ class SystemTraining:
     def __call__(self, options: TrainOptions, report: Report) -> Path:
         """Gather exams, train, validate, calibrate, export; returns the pack's folder.
 
-        The same call goes on after a kill. Raises ConfigError, InputError, OutputError.
+        The same call goes on after a kill. In processes that torchrun started all train, and the first one does the
+        rest. Raises ConfigError, InputError, OutputError.
         """
+        device = training_device(options.device, options.threads)
+        with joined(device) as processes:
+            report = report if processes.is_first else _silence
+            checkpoint, options = self._train(options, device, processes, report)
+        folder = options.out / f"{self.export.system}-{options.variant}"
+        if not processes.is_first:
+            return folder
+        report("calibrating on the validation exams")
+        self.export(checkpoint, folder, bank=options.bank_folder)
+        report(f"model pack written: {folder}")
+        return folder
+
+    def _train(
+        self, options: TrainOptions, device: str, processes: Processes, report: Report
+    ) -> tuple[Path, TrainOptions]:
+        """The checkpoint of the finished training, and the options as they were carried out."""
         if options.variant not in self.variants:
             raise ConfigError(
                 f"{self.export.system} has no such variant.",
@@ -60,10 +82,13 @@ class SystemTraining:
         config, training = self.variants[options.variant]
         if options.minutes is not None:
             training = dataclasses.replace(training, minutes=options.minutes)
+        if options.seed is not None:
+            training = dataclasses.replace(training, seed=options.seed)
         pack = load_model_pack(options.start) if options.start is not None else None
         if pack is not None:
             training = gentle(training)
-        records = self._fill(options, config, training, report)
+        records = self._fill(options, config, training, report) if processes.is_first else []
+        processes.wait_for_first("bank")
         if options.simulate is None:
             options = dataclasses.replace(options, validation_exams=_validation_exams(options.bank_folder))
             exams = made = 0
@@ -71,16 +96,16 @@ class SystemTraining:
             exams, made = options.exams or self.exams[options.variant], options.validation_exams
         plan = ProductionPlan(options.simulate, options.bank_folder, config, exams, made, self.make)
         bank, validation = (self.export.bank_of(plan.bank / name, config) for name in ("train", "validation"))
-        trainer = self.trainer(config, training, bank, validation, training_device(options.device, options.threads))
-        simulated = f"{self.data}, label maps 01-16" if options.simulate else ""
+        trainer = self.trainer(config, training, bank, validation, device)
+        simulated = simulated_record(self.data, plan) if options.simulate else None
         about = {"config": config.to_json(), "training": training_record(training, simulated, records)}
+        if records:
+            about["training"]["split"] = options.split.to_json()
+        about["training"]["device"] = device_record(device, processes)
         if pack is not None:
             about["training"]["started_from"] = start_from(trainer, pack, self.export.system)
-        checkpoint = run_training(trainer, plan, about, options, report)
-        report("calibrating on the validation exams")
-        folder = self.export(checkpoint, options.out / f"{self.export.system}-{options.variant}", bank=plan.bank)
-        report(f"model pack written: {folder}")
-        return folder
+        trainer.share(processes)
+        return run_training(trainer, plan, about, options, report), options
 
     def _fill(self, options: TrainOptions, config: Any, training: Any, report: Report) -> list[SourceRecord]:
         """Put the sources' cases into the bank; licence and citation are said first."""
@@ -92,7 +117,17 @@ class SystemTraining:
         def take(case: Labelled, part: Part) -> Kept:
             return self.take(case, part, config, training)
 
-        return fill_bank(options.bank_folder, options.sources, take, options.split, report)
+        return fill_bank(options.bank_folder, options.sources, take, options.split, report, options.prepared)
+
+
+def device_record(device: str, processes: Processes) -> dict[str, Any]:
+    """What it was trained on, for the pack: the same seed gives the same model on the same kind of device."""
+    name = torch.cuda.get_device_name() if device == "cuda" else platform.machine()
+    return {"name": name, "kind": device, "processes": processes.count, "threads": torch.get_num_threads()}
+
+
+def _silence(line: str) -> None:
+    """What other processes than the first one report."""
 
 
 def _validation_exams(bank: Path) -> int:

@@ -13,13 +13,16 @@ import torch
 
 from ..core.errors import ConfigError
 from ..datasets.case_source import CaseSource
-from ..datasets.split import Split
+from ..datasets.split import PatientSplit, Split
 from .checkpoint import CHECKPOINT_FILE, load_checkpoint, save_checkpoint
 from .curves import draw_curves, write_rows
 from .exam_producer import HEAD_START, ProductionPlan, start_producer, wait_for
+from .processes import Processes
 
 Report = Callable[[str], None]
 QUICK_VALIDATION_EXAMS = 24  # validated again and again while training; all of them at the end; ours
+VALIDATIONS_PER_STAGE = 100
+"""Without a wall-clock budget, so that the steps after which a run validates do not depend on the computer (ours)."""
 
 
 @dataclass(frozen=True)
@@ -35,10 +38,13 @@ class TrainOptions:
         device: "auto", "cpu" or "cuda".
         threads: CPU threads of this process; None leaves torch's choice.
         bank: folder of prepared exams, which several systems may share; None keeps them in the folder of the run.
-        checkpoint_minutes, validate_minutes: how often.
+        checkpoint_minutes: how often.
+        validate_minutes: how often when there is a wall-clock budget; else VALIDATIONS_PER_STAGE.
         report_seconds: how often a progress line is reported.
         sources: data sets and review stores that are learned from, beside simulated exams or alone.
         split: which of their patients train and validate.
+        seed: of weights and draws in place of the recipe's.
+        prepared: folder of prepared exams that several runs on other splits share; None keeps none.
         start: model pack to go on from (fine-tuning); None starts from random weights.
     """
 
@@ -55,8 +61,10 @@ class TrainOptions:
     validate_minutes: float = 6.0
     report_seconds: float = 15.0
     sources: tuple[CaseSource, ...] = ()
-    split: Split = field(default_factory=Split)
+    split: PatientSplit = field(default_factory=Split)
     start: Path | None = None
+    seed: int | None = None
+    prepared: Path | None = None
 
     def __post_init__(self) -> None:
         if self.minutes is not None and not self.minutes > 0:
@@ -78,6 +86,7 @@ class Trainer(Protocol):
 
     step: int
     stage_index: int
+    processes: Processes
 
     @property
     def stage_name(self) -> str:
@@ -102,6 +111,9 @@ class Trainer(Protocol):
 
     def start_from(self, weights: Mapping[str, torch.Tensor]) -> None:
         """Begin with these weights. Raises RuntimeError when they are of another network."""
+
+    def share(self, processes: Processes) -> None:
+        """Share every minibatch with other processes; before the first step."""
 
     def take_new_exams(self) -> int:
         """Take up the training exams that came since; returns how many there are now."""
@@ -134,18 +146,24 @@ def run_training(
     Raises:
         ConfigError: the folder holds a run with other settings. InputError, OutputError.
     """
-    plan.check()
-    producer = start_producer(plan) if plan.missing() else None
+    producer = None
+    if trainer.processes.is_first:
+        plan.check()
+        producer = start_producer(plan) if plan.missing() else None
     try:
-        head_start = min(HEAD_START, plan.training_exams) if trainer.minutes_left() is not None else plan.training_exams
+        quick = min(options.validation_exams, QUICK_VALIDATION_EXAMS)
         if producer is not None:
+            by_steps = trainer.minutes_left() is None  # then every step draws from all exams, on any computer
+            head_start = plan.training_exams if by_steps else min(HEAD_START, plan.training_exams)
             report(f"simulating the first {head_start} exams")
             wait_for(plan.bank / "train", head_start, producer)
+            wait_for(plan.bank / "validation", quick if by_steps else 0, producer)
+        trainer.processes.wait_for_first("first exams")
         run = TrainingRun(trainer, about, options, report)
         run.train()
         if producer is not None:
             report("waiting for the last validation exams")
-            wait_for(plan.bank / "validation", min(options.validation_exams, QUICK_VALIDATION_EXAMS), producer)
+            wait_for(plan.bank / "validation", quick, producer)
     finally:
         if producer is not None:
             producer.terminate()
@@ -169,35 +187,52 @@ class TrainingRun:
 
     def __init__(self, trainer: Trainer, about: dict[str, Any], options: TrainOptions, report: Report) -> None:
         self.trainer, self.about, self.options, self.report = trainer, about, options, report
-        self.exams = trainer.take_new_exams()
+        self.exams = 0
         self.losses: list[dict[str, Any]] = []
         self.validations: list[dict[str, Any]] = []
         self.best: dict[str, Any] = {"stage": 0, "merit": -math.inf, "step": 0, "weights": {}}
         self.checkpoint = options.out / CHECKPOINT_FILE
         if self.checkpoint.exists():
             self._restore()
+        self.exams = trainer.take_new_exams()
 
     def train(self) -> None:
         """Train to the end of the last stage."""
-        now = time.monotonic()
-        due = {"report": now, "save": now, "validate": now}
+        self.latest = dict.fromkeys(("report", "validate", "save"), time.monotonic())
         sums: dict[str, list[float]] = {}
         while not self.trainer.is_done:
-            stage, name = self.trainer.stage_index, self.trainer.stage_name
+            stage, name, before = self.trainer.stage_index, self.trainer.stage_name, self._part_done()
             for key, value in self.trainer.train_step().items():
                 sums.setdefault(key, []).append(value)
-            now = time.monotonic()
-            ended = self.trainer.is_done or self.trainer.stage_index != stage
-            if ended or now - due["report"] >= self.options.report_seconds:
-                self._progress(name, sums, now - due["report"])
-                due["report"], sums = now, {}
+            due = self._due(stage, before)
+            if "report" in due:
+                self._progress(name, sums, time.monotonic() - self.latest["report"])
+                self.latest["report"], sums = time.monotonic(), {}
                 self.exams = self.trainer.take_new_exams()
-            if ended or now - due["validate"] >= 60 * self.options.validate_minutes:
+            if "validate" in due:
                 self._validate(stage)
-                due["validate"] = due["report"] = time.monotonic()
-            if ended or now - due["save"] >= 60 * self.options.checkpoint_minutes:
+                self.latest["validate"] = self.latest["report"] = time.monotonic()
+            if "save" in due:
                 self._save()
-                due["save"] = time.monotonic()
+                self.latest["save"] = time.monotonic()
+
+    def _part_done(self) -> int | None:
+        """How many of the stage's parts are done, after each of which it validates; None with a wall-clock budget."""
+        by_time = self.trainer.minutes_left() is not None
+        return None if by_time else int(VALIDATIONS_PER_STAGE * self.trainer.fraction())
+
+    def _due(self, stage: int, part: int | None) -> list[str]:
+        """What is to be done after a step of a stage that had done so many parts; the first process decides by time."""
+        trainer, options = self.trainer, self.options
+        trainer.processes.check_parent()
+        if trainer.is_done or trainer.stage_index != stage:
+            return ["report", "validate", "save"]
+        pauses = {"report": options.report_seconds, "save": 60 * options.checkpoint_minutes}
+        if part is None:
+            pauses["validate"] = 60 * options.validate_minutes
+        now = time.monotonic()
+        due: list[str] = trainer.processes.agreed([n for n, pause in pauses.items() if now - self.latest[n] >= pause])
+        return due + (["validate"] if part is not None and self._part_done() != part else [])
 
     def _progress(self, stage: str, sums: dict[str, list[float]], seconds: float) -> None:
         trainer = self.trainer
@@ -218,16 +253,19 @@ class TrainingRun:
         figures = self.trainer.validate(min(QUICK_VALIDATION_EXAMS, self.options.validation_exams))
         if figures is None:
             return
-        row = {"step": self.trainer.step, **figures}
+        rounded = {name: None if value is None else round(value, 5) for name, value in figures.items()}
+        row = {"step": self.trainer.step, **rounded}
         self.validations.append(row)
         merit = float(figures["merit"] or 0.0)
         if (stage, merit) >= (self.best["stage"], self.best["merit"]):
             weights = {name: value.detach().cpu().clone() for name, value in self.trainer.kept_weights().items()}
             self.best = {"stage": stage, "merit": merit, "step": self.trainer.step, "weights": weights}
-        shown = "  ".join(f"{key} {value}" for key, value in figures.items())
+        shown = "  ".join(f"{key} {value}" for key, value in rounded.items())
         self.report(f"validation at step {self.trainer.step}: {shown}")
 
     def _save(self) -> None:
+        if not self.trainer.processes.is_first:
+            return
         save_checkpoint(
             self.about
             | {

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ..networks.backbones.vgg16 import OUTPUT_STRIDE
 from ..networks.cnn_rnn import CnnRnnOutput
+from .processes import Total, alone
 
 
 def two_type_targets(labels: Tensor) -> Tensor:
@@ -21,11 +22,15 @@ def five_type_targets(labels: Tensor) -> Tensor:
     return labels[:, 1:].float()
 
 
-def cnn_rnn_losses(output: CnnRnnOutput, slices: Tensor, subjects: Tensor) -> dict[str, Tensor]:
-    """Slice and subject cross-entropy, each the mean over its sigmoid outputs, before they are weighted."""
+def cnn_rnn_losses(output: CnnRnnOutput, slices: Tensor, subjects: Tensor, total: Total = alone) -> dict[str, Tensor]:
+    """Slice and subject cross-entropy, each the mean over its sigmoid outputs, before they are weighted.
+
+    total sums over the processes that share the batch: the losses are this one's shares of theirs.
+    """
+    counts = total(slices.new_tensor([slices.numel(), subjects.numel()]))
     return {
-        "slice_loss": F.binary_cross_entropy_with_logits(output.slices, slices),
-        "subject_loss": F.binary_cross_entropy_with_logits(output.subjects, subjects),
+        "slice_loss": F.binary_cross_entropy_with_logits(output.slices, slices, reduction="sum") / counts[0],
+        "subject_loss": F.binary_cross_entropy_with_logits(output.subjects, subjects, reduction="sum") / counts[1],
     }
 
 
@@ -44,8 +49,8 @@ def cell_targets(label: Tensor, types: int, minimum_pixels: int) -> tuple[Tensor
     return (pixels >= minimum_pixels - 0.5).float(), (pixels < 0.5) | (pixels >= minimum_pixels - 0.5)
 
 
-def cell_loss(logits: Tensor, target: Tensor, known: Tensor, positive_weight: float) -> Tensor:
-    """Cross-entropy over the known cells, those with blood weighted."""
+def cell_loss(logits: Tensor, target: Tensor, known: Tensor, positive_weight: float, total: Total = alone) -> Tensor:
+    """Cross-entropy over the known cells, those with blood weighted; total: see cnn_rnn_losses."""
     each = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
     weight = known * (1 + (positive_weight - 1) * target)
-    return (each * weight).sum() / known.sum().clamp_min(1)
+    return (each * weight).sum() / total(known.sum()).clamp_min(1)

@@ -108,17 +108,21 @@ class Ye2019Trainer(StagedTrainer[TrainedNetworks]):
         hu, label = (torch.from_numpy(array).to(self.device) for array in (crops.hu, crops.label))
         size = (settings.crop, settings.crop)
         hu, label = augmented(hu, label, size, settings.augmentation, self.rng, together=False)  # type: ignore[assignment]
+        part = self.processes.part(len(hu))
+        hu, label = hu[part], label[part]
         target, known = cell_targets(label, len(self.config.codes), settings.minimum_pixels)
         with self._precision():
             logits = self.network.cells(self.network.cascade.two_type.cnn(self._channels(hu)))
-        loss = cell_loss(logits.float(), target, known, settings.positive_weight)
+        loss = cell_loss(logits.float(), target, known, settings.positive_weight, self.processes.total)
         self._take(loss, self.stage_step)
-        return {"cell_loss": float(loss.detach())}
+        return self._total({"cell_loss": loss})
 
     def _exam_step(self) -> dict[str, float]:
         """One network learns end to end from whole exams."""
-        exams = [self._draw() for _ in range(self.training.batch_size)]
-        x = [self._channels(self._augmented(exam)) for exam in exams]
+        drawn = [self._draw() for _ in range(self.training.batch_size)]
+        images = [self._augmented(exam) for exam in drawn]
+        part = self.processes.part(len(drawn))
+        exams, x = drawn[part], [self._channels(hu) for hu in images[part]]
         with self._precision():
             maps = [self._classifier.cnn(each) for each in x]
         pooled = torch.cat([self._classifier.pooled(each.float()) for each in maps])
@@ -131,7 +135,8 @@ class Ye2019Trainer(StagedTrainer[TrainedNetworks]):
         self.store.add(self._stored(self._draw()))
         replay, sums = self.training.replay, {"slice_loss": 0.0, "subject_loss": 0.0}
         for _ in range(replay.updates):
-            exams = self.store.draw(replay.batch_size, self.stage.name == "five_type", self.rng)
+            drawn = self.store.draw(replay.batch_size, self.stage.name == "five_type", self.rng)
+            exams = drawn[self.processes.part(len(drawn))]
             pooled = torch.cat([exam.pooled for exam in exams]).to(self.device).float()
             losses = self._classification_step(
                 pooled, [exam.slabs for exam in exams], torch.stack([exam.present for exam in exams])
@@ -143,9 +148,10 @@ class Ye2019Trainer(StagedTrainer[TrainedNetworks]):
         """One update of the present network from pooled maps of several exams and their labels."""
         output: CnnRnnOutput = self._classifier.classify(pooled, [len(each) for each in slabs])
         targets = five_type_targets if self.stage.name == "five_type" else two_type_targets
-        losses = cnn_rnn_losses(output, targets(torch.cat(slabs)).to(pooled), targets(present).to(pooled))
+        wanted = [targets(labels).to(pooled) for labels in (torch.cat(slabs), present)]
+        losses = cnn_rnn_losses(output, wanted[0], wanted[1], self.processes.total)
         self._take(weighted(losses, self.training.loss_weights), self.stage_step)
-        return {name: float(loss.detach()) for name, loss in losses.items()}
+        return self._total(losses)
 
     def _draw(self) -> LabelledExam:
         """An exam of the stage in which the networks see something."""
@@ -157,12 +163,13 @@ class Ye2019Trainer(StagedTrainer[TrainedNetworks]):
     @torch.no_grad()
     def _stored(self, exam: LabelledExam) -> StoredExam:
         cnn = self.network.cascade.two_type.cnn
-        x = self._channels(self._augmented(exam)).contiguous(
-            memory_format=torch.channels_last
-        )  # no backward pass: safe
+        hu = self._augmented(exam)
+        count = len(hu)
+        part = self.processes.part(count, least=0)
+        x = self._channels(hu[part]).contiguous(memory_format=torch.channels_last)  # no backward pass: safe
         with self._precision():
             maps = cnn(x)
-        pooled = self.network.cascade.two_type.pooled(maps.float())
+        pooled = self.processes.rows(self.network.cascade.two_type.pooled(maps.float()), part, count)
         labels = torch.from_numpy(exam.slab_labels(self.training.minimum_pixels))
         return StoredExam(pooled.half().cpu(), labels, torch.from_numpy(exam.present))
 
@@ -206,11 +213,16 @@ class Ye2019Trainer(StagedTrainer[TrainedNetworks]):
             answer = cascade_answer(networks.cascade, self.config, bfloat16=bfloat16)
         result = validate(networks, answer, exams, self.config, self.training.minimum_pixels)
         merit = result.stage_merit(two_type=stage == "two_type", slice_labels=self.training.slice_labels)
-        if self._latest_stage == self.stage_index and merit > self.best_merit:
+        return {"merit": merit} | result.stage_figures(two_type=stage == "two_type")
+
+    def _note(self, figures: dict[str, float | None]) -> None:
+        """Remember the best weights of the stage, and when they were."""
+        merit = figures["merit"]
+        if merit is not None and self._latest_stage == self.stage_index and merit > self.best_merit:
             self.best_merit, self.best_epoch = merit, self.epochs_done
             if self.training.patience_epochs is not None:
-                self.best_weights = {name: value.clone() for name, value in networks.state_dict().items()}
-        return {"merit": round(merit, 4)} | result.stage_figures(two_type=stage == "two_type")
+                kept = self.kept_network().state_dict()
+                self.best_weights = {name: value.clone() for name, value in kept.items()}
 
     def _start_stage(self) -> torch.optim.Optimizer:
         self.network.requires_grad_(False).eval()

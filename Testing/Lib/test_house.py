@@ -43,7 +43,10 @@ ALLOWED_ROOMS: dict[str, set[str]] = {
     "batch": {"core", "io", "series_selection", "catalog", "triage_options", "pipeline", "outputs", "review"},
     "cli": {
         *("core", "io", "series_selection", "catalog", "triage_options", "pipeline", "outputs", "simulation"),
-        *("training", "evaluation", "datasets", "batch", "service"),
+        *("training", "evaluation", "datasets", "batch", "service", "experiments"),
+    },
+    "experiments": {
+        *("core", "config", "io", "catalog", "datasets", "simulation", "measurements", "training", "evaluation"),
     },
     "node_client": {"core", "study_files"},
     "study_files": {"core", "io", "series_selection"},
@@ -62,6 +65,7 @@ ALLOWED_PACKAGES: dict[str, set[str]] = {
     "preprocessing": {"SimpleITK", "torch"},
     "measurements": {"SimpleITK"},
     "evaluation": {"SimpleITK", "matplotlib"},
+    "experiments": {"jinja2"},
     "outputs": {"SimpleITK", "jinja2", "pydicom", "highdicom", "PIL", "reportlab"},
     "simulation": {"SimpleITK", "pydicom", "torch"},
     "networks": {"torch"},
@@ -88,7 +92,7 @@ ALLOWED_PACKAGES: dict[str, set[str]] = {
 
 # Rooms whose modules may import torch when they are imported. Everything else must work, and start fast, without it.
 TORCH_MODULES = re.compile(
-    r"NeuroTriageLib\.(networks|inference|training|simulation|systems(?!\.\w+_config$)|preprocessing\.network_grid)\b"
+    r"NeuroTriageLib\.(networks|inference|training|simulation|systems(?!\.\w+_config$)|experiments(?!\.(command|protocol)$)|preprocessing\.network_grid)\b"
 )
 # Rooms that the panel may import: nothing else is loaded by them than numpy (and SimpleITK when parts are counted).
 PANEL_ROOMS = {"core", "measurements", "review"}

@@ -13,6 +13,7 @@ from NeuroTriageLib.core.codes import CT_HEMORRHAGE_CODES
 from NeuroTriageLib.core.errors import ConfigError, InputError
 from NeuroTriageLib.core.volume import Volume
 from NeuroTriageLib.datasets.case_source import CaseSource, public_source
+from NeuroTriageLib.datasets.folds import ListedSplit, fold_split
 from NeuroTriageLib.datasets.labelled_case import Case, LabelledCt
 from NeuroTriageLib.datasets.split import Split
 from NeuroTriageLib.io.model_packs import load_model_pack, save_model_pack
@@ -108,7 +109,32 @@ def test_a_filling_that_was_stopped_goes_on_without_reading_again(tmp_path):
     cases = [Case("made/0", "made:0", unread), made_case(1)]
     (record,) = fill_bank(tmp_path, [source(cases)], take_quickly, EVERYTHING, lambda line: None)
     assert record.train == 2
+    cases = [Case(f"made/{n}", f"made:{n}", unread) for n in range(2)]  # the new line was not joined to the torn one
+    (again,) = fill_bank(tmp_path, [source(cases)], take_quickly, EVERYTHING, lambda line: None)
+    assert again == record
     assert len(list((tmp_path / "train").glob("*.npz"))) == 2
+
+
+def test_banks_with_other_splits_share_their_prepared_exams(tmp_path):
+    cases, taken = [made_case(n) for n in range(6)], []
+
+    def take_once(case, part):
+        taken.append(part)
+        return Small()
+
+    def split(fold: int) -> ListedSplit:
+        return fold_split([case.patient for case in cases], 3, fold, 0.3, seed=1)
+
+    records = [
+        fill_bank(tmp_path / str(fold), [source(cases)], take_once, split(fold), lambda line: None, tmp_path / "all")
+        for fold in (1, 2, 3, 1)
+    ]
+    assert all((record.train, record.validation, record.test) == (3, 1, 2) for (record,) in records)
+    assert len(taken) <= 2 * len(cases) < 3 * 4 + 1 and records[0] == records[3]
+    for fold in (1, 2, 3):
+        for part in ("train", "validation"):
+            named = {path.name for path in (tmp_path / str(fold) / part).glob("*.npz")}
+            assert len(named) == (3 if part == "train" else 1)
 
 
 def test_the_bank_holds_the_images_and_types_that_the_case_has(tmp_path):

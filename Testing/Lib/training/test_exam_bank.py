@@ -10,7 +10,7 @@ from NeuroTriageLib.preprocessing.network_grid import prepare
 from NeuroTriageLib.simulation.phantom import phantom_head_ct
 from NeuroTriageLib.systems.kuo2019_config import COMPACT
 from NeuroTriageLib.training import exam_producer
-from NeuroTriageLib.training.exam_bank import HEAD_HU, BankExam, exam_path
+from NeuroTriageLib.training.exam_bank import HEAD_HU, BankExam, ExamBank, exam_path
 from NeuroTriageLib.training.exam_producer import ProductionPlan, label_maps
 from NeuroTriageLib.training.kuo2019_pack import view_of
 from NeuroTriageLib.training.windowed_exam import OUTSIDE
@@ -105,3 +105,21 @@ def test_training_validation_and_test_use_different_people_and_seeds(tmp_path, m
 def test_a_missing_label_map_is_named(tmp_path):
     with pytest.raises(InputError, match="label map 01 is missing"):
         label_maps(tmp_path, range(1, 3))
+
+
+def test_a_run_that_goes_on_draws_from_its_exams_in_their_old_order(tmp_path):
+    for name in ("000000", "000001", "zz-late"):
+        (tmp_path / f"{name}.npz").touch()
+    bank = ExamBank(tmp_path, lambda exam: exam, lambda path: path.stem)
+    bank.refresh()
+    (tmp_path / "000002.npz").touch()  # comes later, but before another one in the order of names
+    assert bank.refresh() == 1 and bank.exams == ["000000", "000001", "zz-late", "000002"]
+
+    again = ExamBank(tmp_path, lambda exam: exam, lambda path: path.stem)
+    (tmp_path / "000003.npz").touch()
+    again.start_with(list(bank.names))
+    assert again.exams == bank.exams and again.refresh() == 1 and again.exams[-1] == "000003"
+
+    (tmp_path / "zz-late.npz").unlink()
+    with pytest.raises(InputError, match="not those that are here now"):
+        ExamBank(tmp_path, lambda exam: exam, lambda path: path.stem).start_with(list(bank.names))

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import torch
 
+from NeuroTriageLib import __version__
+from NeuroTriageLib.cli import main
 from NeuroTriageLib.core.errors import ConfigError, InputError
 from NeuroTriageLib.io.model_packs import load_model_pack
 from NeuroTriageLib.systems.kuo2019_config import Kuo2019Config
@@ -70,6 +72,20 @@ def test_the_card_lists_the_differences_from_the_paper(finished):
     assert "optimizer: adamw instead of sgd" in card
     assert "width of the network: 0.05 instead of 1.0" in card
     assert "simulated" in card and "Not for diagnosis" in card
+
+
+def test_the_pack_says_what_it_was_made_of(finished, capsys):
+    path = finished[1]
+    training = load_model_pack(path).manifest.training
+    assert training["recipe"]["seed"] == TINY_TRAINING.seed and training["steps"] > 0
+    assert training["simulated"]["exams"] == {"train": EXAMS, "validation": EXAMS}
+    assert training["simulated"]["seeds"] == {"train": [0, EXAMS - 1], "validation": [1_000_000, 1_000_000 + EXAMS - 1]}
+    assert training["device"]["kind"] == "cpu" and training["device"]["processes"] == 1
+    assert training["code"]["neurotriage"] == __version__ and training["code"]["torch"]
+    assert main(["info", str(path)]) == 0
+    printed = capsys.readouterr().out
+    for said in ("code:", "seed: 1", "simulated:", "device:", f"neurotriage: {__version__}"):
+        assert said in printed, said
 
 
 def test_the_packs_operating_points_belong_to_its_calibrated_scores(finished):

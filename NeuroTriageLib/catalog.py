@@ -14,11 +14,13 @@ from .core.codes import ANY, CT_HEMORRHAGE_CODES, FINDING_CODES, MR_CODES
 from .core.errors import ConfigError, ModelError
 from .core.resources import models_folder
 from .io.model_packs import ModelPack, PackManifest, load_model_pack, read_manifest
+from .model_registry import ModelRegistry, describe_entry
 from .systems.chang2018_config import CODES as CHANG2018_CODES
 
 if TYPE_CHECKING:
     from .inference.device import ComputeDevice
     from .systems.consensus import ConsensusSystem
+    from .systems.consensus_config import ConsensusMember
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ def _load_consensus(pack: ModelPack, device: ComputeDevice) -> ConsensusSystem:
     from .systems.consensus import ConsensusSystem, consensus_config
 
     config = consensus_config(pack)
-    paths = [_member_pack(member.system, member.pack, pack.path.parent) for member in config.members]
+    paths = [_member_pack(member, pack.path.parent) for member in config.members]
     members = []
     for member, path in zip(config.members, paths, strict=True):
         loaded = load_model_pack(path)
@@ -71,16 +73,22 @@ def _load_consensus(pack: ModelPack, device: ComputeDevice) -> ConsensusSystem:
     return ConsensusSystem.from_pack(pack, members)
 
 
-def _member_pack(system: str, name: str, beside: Path) -> Path:
-    """A member's pack: beside the consensus pack, or among those that ship."""
-    for path in (beside / name, beside / f"{name}.zip", models_folder() / name):
-        if path.exists():
-            return path
-    raise ModelError(
-        f"The consensus needs the model pack {name} of {system}, which is not here.",
-        where=str(beside / name),
-        next_step="Put it beside the pack of the consensus, or name one system with --system.",
-    )
+def _member_pack(member: ConsensusMember, beside: Path) -> Path:
+    """A member's pack: beside the consensus pack, among those that ship, or among those that were accepted here.
+
+    Of several of that name it is the one with the weights that the consensus was fitted with. A model that was accepted
+    for the member's system does not take its place: the consensus was not fitted with it.
+    """
+    named = [beside / member.pack, beside / f"{member.pack}.zip", models_folder() / member.pack]
+    paths = [path for path in (*named, ModelRegistry().find(member.sha256)) if path is not None and path.exists()]
+    if not paths:
+        raise ModelError(
+            f"The consensus needs the model pack {member.pack} of {member.system}, which is not here.",
+            where=str(beside / member.pack),
+            next_step="Put it beside the pack of the consensus, or name one system with --system.",
+        )
+    fitted = (path for path in paths if member.sha256 in read_manifest(path).files.values())
+    return next(fitted, paths[0])
 
 
 _SYSTEMS = {
@@ -149,7 +157,14 @@ def systems() -> tuple[SystemEntry, ...]:
 
 
 def default_system() -> str:
-    """The system that reads head CT unless one is named: the consensus once its pack is installed."""
+    """The system that reads head CT unless one is named.
+
+    The one that an accepted model made the reader; else the consensus once its pack is installed. An accepted model of
+    a single system takes the place of the consensus, which was fitted with other weights and would not use it.
+    """
+    chosen = ModelRegistry().reader_of("CT")
+    if chosen is not None:
+        return chosen
     return CONSENSUS if (models_folder() / _SYSTEMS[CONSENSUS].default_pack).is_dir() else LONE_SYSTEM
 
 
@@ -167,12 +182,18 @@ def shipped_packs(system: str) -> dict[str, Path]:
 
 
 def find_pack(system: str, pack: Path | str | None = None) -> Path:
-    """The pack to use: the one named (a path, or the name of one that ships), else the system's default.
+    """The pack to use: the one named (a path, or the name of one that ships or was accepted), else the system's own.
+
+    The system's own is the last model that was accepted for it on this computer, else the one that ships.
 
     Raises ConfigError for an unknown system, ModelError when there is no such pack.
     """
     entry = _entry(system)
+    registry = ModelRegistry()
     if pack is None:
+        accepted = registry.current(system)
+        if accepted is not None:
+            return registry.pack_path(accepted)
         path = models_folder() / entry.default_pack
         if not path.is_dir():
             kind = "head CT" if entry.modality == "CT" else "brain MRI"
@@ -187,6 +208,9 @@ def find_pack(system: str, pack: Path | str | None = None) -> Path:
     shipped = models_folder() / Path(pack).name
     if str(pack) == shipped.name and shipped.is_dir():
         return shipped
+    kept = registry.find(Path(pack).name)
+    if kept is not None and str(pack) == kept.name:
+        return kept
     raise ModelError(
         "The model pack does not exist.",
         where=str(pack),
@@ -218,18 +242,24 @@ def load_system(
             of a finding that it does not answer.
         ModelError: the pack is missing, damaged or made for something else.
     """
-    if name is None:
-        name = default_system() if pack is None else _system_of(find_pack(default_system(), pack))
+    name, path = pack_in_use(name, pack)
     entry = _entry(name)
     if (heatmap or accept_unfamiliar) and name != CONSENSUS:
         raise ConfigError("Only the consensus has a choice of heatmaps and a check of familiarity.", where=name)
-    loaded = load_model_pack(find_pack(name, pack)).with_operating_points(thresholds or {})
+    loaded = load_model_pack(path).with_operating_points(thresholds or {})
     from .inference.device import choose_device
 
     system = entry.load(loaded, choose_device(device))
     if heatmap or accept_unfamiliar:
         system = system.with_choices(heatmap, accept_unfamiliar)
     return system
+
+
+def pack_in_use(name: str | None, pack: Path | str | None = None) -> tuple[str, Path]:
+    """The system and the pack that load_system would take now. Raises as load_system."""
+    if name is None:
+        name = default_system() if pack is None else _system_of(find_pack(default_system(), pack))
+    return name, find_pack(name, pack)
 
 
 def modality_read(name: str | None, pack: Path | str | None) -> str | None:
@@ -252,11 +282,24 @@ def describe() -> dict[str, Any]:
                 "modality": entry.modality,
                 "codes": {code: FINDING_CODES[code].name for code in entry.codes},
                 "default_pack": entry.default_pack,
+                "in_use": _in_use(entry.name),
                 "packs": [_summary(read_manifest(path), path) for path in shipped_packs(entry.name).values()],
             }
             for entry in systems()
         ],
     }
+
+
+def _in_use(system: str) -> dict[str, Any] | None:
+    """The model that a system reads with now, and since when if it was accepted here; None without one."""
+    registry = ModelRegistry()
+    accepted = registry.current(system)
+    try:
+        manifest = read_manifest(find_pack(system))
+    except ModelError:
+        return None
+    said = {"name": manifest.name, "version": manifest.version, "path": str(find_pack(system))}
+    return said | {"accepted": "" if accepted is None else describe_entry(accepted)}
 
 
 def describe_computer() -> dict[str, Any]:

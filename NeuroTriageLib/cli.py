@@ -61,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_evaluate(commands)
     _add_datasets(commands)
     _add_labels(commands)
+    _add_models(commands)
     _add_serve(commands)
     return parser
 
@@ -308,6 +309,23 @@ def _add_labels(commands: Any) -> None:
     parser = commands.add_parser("labels", help="a review store: how far its readers agree, and its masks to give away")
     add_arguments(parser.add_subparsers(required=True, metavar="ACTION"))
     parser.set_defaults(run=lambda options: options.labels(options, print))
+
+
+def _add_models(commands: Any) -> None:
+    from .model_comparison.command import add_arguments
+
+    parser = commands.add_parser("models", help="which model reads; compare a new one, accept it, go back")
+    add_arguments(parser.add_subparsers(required=True, metavar="ACTION"))
+    parser.set_defaults(run=_models)
+
+
+def _models(options: argparse.Namespace) -> int:
+    bar = _ProgressBar()
+    lines: list[str] = []
+    code = options.models(options, lines.append, bar)
+    bar.close()
+    print("\n".join(lines))
+    return int(code)
 
 
 def _add_serve(commands: Any) -> None:

@@ -29,7 +29,7 @@ import json
 import queue
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
@@ -58,7 +58,7 @@ class Worker:
     def serve(self) -> None:
         """Answer requests one after the other; the input is read beside it so that cancel is heard at once."""
         threading.Thread(target=self._listen, daemon=True).start()
-        self._emit(event="ready", version=__version__)
+        self.emit(event="ready", version=__version__)
         while True:
             self._current, request = self._queue.get()
             if request["command"] == "quit":
@@ -75,28 +75,36 @@ class Worker:
                 request, command = {"command": "unreadable"}, "unreadable"
             if command in ("cancel", "quit"):
                 self._cancelled_up_to = number
+            self.heard(command)
             if command != "cancel":
                 self._queue.put((number, request))
         self._cancelled_up_to = number
         self._queue.put((number + 1, {"command": "quit"}))
 
+    def commands(self) -> dict[str, Callable[[dict[str, Any]], None]]:
+        """What can be asked for, and what answers it."""
+        return {
+            "triage": self._triage,
+            "study": self._study,
+            "describe": self._describe,
+            "inspect": self._inspect,
+            "load": self._load,
+            "report": self._report,
+            "export": self._export,
+        }
+
+    def heard(self, command: str) -> None:
+        """A request has arrived; called beside the work, before its turn comes."""
+
     def _answer(self, request: dict[str, Any]) -> None:
         run = request.get("id")
         try:
-            commands = {
-                "triage": self._triage,
-                "study": self._study,
-                "describe": self._describe,
-                "inspect": self._inspect,
-                "load": self._load,
-                "report": self._report,
-                "export": self._export,
-            }
+            commands = self.commands()
             if request["command"] not in commands:
                 raise ConfigError(f'The worker does not know the command "{request["command"]}".')
             commands[request["command"]](request)
         except Cancelled:
-            self._emit(event="cancelled", id=run)
+            self.emit(event="cancelled", id=run)
         except NeuroTriageError as error:
             self._emit_error(run, error.what, error.where, error.next_step, error.exit_code)
         except MemoryError:
@@ -112,7 +120,7 @@ class Worker:
         from .mr_pipeline import triage_mr_volume
         from .pipeline import ExamContext, triage_volume
 
-        clock = StageClock(lambda stage, fraction: self._progress(request["id"], stage, fraction))
+        clock = StageClock(lambda stage, fraction: self.progress(request["id"], stage, fraction))
         volume = load_volume(Path(request["volume"]))
         source, contrast = volume.source or "scene", request.get("contrast")
         reader = self._reader_of(request, "MR" if contrast else "CT")
@@ -125,7 +133,7 @@ class Worker:
         with clock.stage("writing"):
             save_exam(result, Path(request["result"]))
             write_bundle(Path(request["result"]))
-        self._emit(event="result", id=request["id"], result=request["result"])
+        self.emit(event="result", id=request["id"], result=request["result"])
 
     def _study(self, request: dict[str, Any]) -> None:
         from .core.exam_bundle import write_bundle
@@ -137,13 +145,13 @@ class Worker:
             paths[0] if len(paths) == 1 else paths,
             self._readers(request),
             Choices(roles=request.get("roles") or {}),
-            progress=lambda stage, fraction: self._progress(request["id"], stage, fraction),
+            progress=lambda stage, fraction: self.progress(request["id"], stage, fraction),
         )
         folders = [Path(request["result"], str(number)) for number in range(len(results))]
         for result, folder in zip(results, folders, strict=True):
             save_exam(result, folder)
             write_bundle(folder)
-        self._emit(event="result", id=request["id"], results=[str(folder) for folder in folders])
+        self.emit(event="result", id=request["id"], results=[str(folder) for folder in folders])
 
     def _reader_of(self, request: dict[str, Any], modality: str) -> Any:
         """What reads one volume of a modality. Raises ConfigError when the user named a system for the other one."""
@@ -172,12 +180,12 @@ class Worker:
     def _describe(self, request: dict[str, Any]) -> None:
         from .catalog import describe, describe_computer
 
-        self._emit(event="described", id=request["id"], **describe(), computer=describe_computer())
+        self.emit(event="described", id=request["id"], **describe(), computer=describe_computer())
 
     def _inspect(self, request: dict[str, Any]) -> None:
         from .study_files import inspect_studies
 
-        self._emit(event="inspected", id=request["id"], studies=inspect_studies(request["paths"], request.get("roles")))
+        self.emit(event="inspected", id=request["id"], studies=inspect_studies(request["paths"], request.get("roles")))
 
     def _load(self, request: dict[str, Any]) -> None:
         from .core.exchange import save_volume
@@ -185,14 +193,14 @@ class Worker:
 
         volume, description = load_series(request["paths"], request["series"])
         save_volume(volume, Path(request["volume"]))
-        self._emit(event="loaded", id=request["id"], volume=request["volume"], description=description)
+        self.emit(event="loaded", id=request["id"], volume=request["volume"], description=description)
 
     def _report(self, request: dict[str, Any]) -> None:
         from .core.exchange import load_exam
         from .outputs.report import replace_report
 
         replace_report(load_exam(Path(request["exam"])), Path(request["path"]))
-        self._emit(event="report", id=request["id"], path=request["path"])
+        self.emit(event="report", id=request["id"], path=request["path"])
 
     def _export(self, request: dict[str, Any]) -> None:
         from .core.exchange import load_exam
@@ -202,29 +210,32 @@ class Worker:
         exam = load_exam(Path(request["exam"]))
         source, volume = source_of_volume(request["paths"], exam.volume)
         files = write_dicom_folder(replace(exam, volume=volume), Path(request["folder"]), source)
-        self._emit(event="exported", id=request["id"], folder=request["folder"], files=files)
+        self.emit(event="exported", id=request["id"], folder=request["folder"], files=files)
 
     def _system(self, request: dict[str, Any]) -> Any:
-        from .catalog import load_system
+        from .catalog import load_system, pack_in_use
 
         name, device, model = request.get("system"), request.get("device", "auto"), request.get("model")
         heatmap, accept = request.get("heatmap"), bool(request.get("accept_unfamiliar", False))
-        key = (name, device, model, heatmap, accept)
+        pack = Path(model) if model else None
+        # With the pack: a model that is accepted, or taken back, meanwhile is the one that reads the next exam.
+        key = (*pack_in_use(name, pack), device, heatmap, accept)
         if key not in self._systems:
-            pack = Path(model) if model else None
             loaded = load_system(name, pack=pack, device=device, heatmap=heatmap, accept_unfamiliar=accept)
             self._systems = {key: loaded}
         return self._systems[key]
 
-    def _progress(self, run: int, stage: str, fraction: float) -> None:
+    def progress(self, run: int, stage: str, fraction: float) -> None:
+        """Tell how far a run is. Raises Cancelled when the user wants no more of it."""
         if self._current <= self._cancelled_up_to:
             raise Cancelled("The run was cancelled.")
-        self._emit(event="progress", id=run, stage=stage, fraction=round(fraction, 3))
+        self.emit(event="progress", id=run, stage=stage, fraction=round(fraction, 3))
 
     def _emit_error(self, run: int | None, what: str, where: str, next_step: str, exit_code: int) -> None:
-        self._emit(event="error", id=run, what=what, where=where, next_step=next_step, exit_code=exit_code)
+        self.emit(event="error", id=run, what=what, where=where, next_step=next_step, exit_code=exit_code)
 
-    def _emit(self, **event: Any) -> None:
+    def emit(self, **event: Any) -> None:
+        """Write one event."""
         self._events.write(json.dumps(event) + "\n")
         self._events.flush()
 

@@ -23,7 +23,7 @@ from .review import Review
 from .study_source import database_studies
 from .theme import tone_style
 
-COLUMNS = ("Case", "State", "Reader", "Last")
+COLUMNS = ("Case", "State", "Doubt", "Reader", "Last")
 AGREEMENT_COLUMNS = ("Finding", "Dice", "HD95 mm", "mL 1", "mL 2")
 _STATE_TEXTS = {"new": "to do", "draft": "begun", "flagged": "flagged", "approved": "approved"}
 
@@ -48,6 +48,7 @@ class CasesSection:
         ui.storePath.connect("currentPathChanged(QString)", self._on_store_path)
         ui.blindCheckBox.checked = store.blind
         ui.blindCheckBox.connect("toggled(bool)", self._on_blind)
+        ui.doubtCheckBox.connect("toggled(bool)", self._on_order)
         ui.caseFolderButton.connect("clicked(bool)", self._on_folder)
         ui.caseCsvButton.connect("clicked(bool)", self._on_csv)
         ui.caseDatabaseButton.connect("clicked(bool)", self._on_database)
@@ -77,7 +78,7 @@ class CasesSection:
             self._say(error.message(), "problem")
             return
         cells = [_cells(row) for row in self._rows]
-        fill_figures(ui.caseTable, COLUMNS, cells, left_columns=(0, 1, 2, 3), fit_height=False)
+        fill_figures(ui.caseTable, COLUMNS, cells, left_columns=(0, 1, 2, 3, 4), fit_height=False)
         ui.caseTable.visible = bool(self._rows)
         for number, row in enumerate(self._rows):
             if row.entry.key == self.current_key:
@@ -139,7 +140,8 @@ class CasesSection:
         self._ui.agreementLabel.text, self._ui.agreementLabel.visible = text, True
 
     def _list(self) -> CaseList:
-        return CaseList(self._entries, self._store.store(), self._store.viewer)
+        cases = CaseList(self._entries, self._store.store(), self._store.viewer)
+        return cases.by_doubt() if self._ui.doubtCheckBox.checked else cases
 
     def _open(self, entry: CaseEntry) -> None:
         self.current_key = entry.key
@@ -156,6 +158,9 @@ class CasesSection:
 
     def _on_blind(self, blind: bool) -> None:
         self._store.set_blind(blind)
+        self.update()
+
+    def _on_order(self, by_doubt: bool) -> None:
         self.update()
 
     def _on_folder(self) -> None:
@@ -188,4 +193,5 @@ class CasesSection:
 
 def _cells(row: CaseRow) -> tuple[str, ...]:
     when = (row.updated_utc or "").replace("T", " ")[:16]
-    return (row.entry.name, _STATE_TEXTS[row.state], row.reader or NONE, when or NONE)
+    doubt = NONE if row.doubt is None else row.doubt.text()
+    return (row.entry.name, _STATE_TEXTS[row.state], doubt, row.reader or NONE, when or NONE)

@@ -13,6 +13,7 @@ from .edit_section import EditSection
 from .exam_store import ExamStore
 from .findings_rows import finding_rows, summary
 from .findings_section import FindingsSection, OtherSeries
+from .improve_section import ImproveSection
 from .installation import Installation
 from .measure_section import MeasureSection
 from .midline_section import MidlineSection
@@ -57,6 +58,7 @@ class PanelWidget:
         self.midline = MidlineSection(ui)
         self.sign = SignSection(ui, self.store, self._on_saved, self.open_next_case)
         self.cases = CasesSection(ui, self.store, self.open_case)
+        self.improve = ImproveSection(ui, self.store, self._on_model)
         self.report = ReportSection(ui, self.store, send)
         self.node = NodeSection(ui, self.show_review, self._on_busy)
         self.shortcuts = Shortcuts(root, self._actions())
@@ -72,7 +74,8 @@ class PanelWidget:
         """The panel goes away: end the worker, let go of every node."""
         self._watch(None)
         self.show_review(None)
-        for section in (self.run, self.study, self.measure, self.midline, self.sign, self.report, self.node):
+        measuring = (self.measure, self.midline)
+        for section in (self.run, self.study, *measuring, self.sign, self.improve, self.report, self.node):
             section.close()
 
     def enter(self) -> None:
@@ -239,6 +242,13 @@ class PanelWidget:
 
     def _on_saved(self, status: str) -> None:
         self.cases.update()
+        if self.improve.process.running:
+            self.improve.ask_status()
+
+    def _on_model(self) -> None:
+        """Another model reads from now on."""
+        self.run.described = {}
+        self.run.describe()
 
     def _actions(self) -> dict:
         return {

@@ -28,7 +28,7 @@ def store_source(store: Path, images: Path) -> CaseSource:
         store: folder of the store.
         images: folder below which the exams lie, as DICOM, NIfTI or NRRD.
     """
-    about = (f"Review store: approved masks of {len(_approved(open_store(store)))} exams.",)
+    about = (f"Review store: approved masks of {len(approved_labels(open_store(store)))} exams.",)
     return CaseSource("labels", "CT", ("masks",), LICENCE, lambda: store_cases(store, images), about)
 
 
@@ -43,12 +43,11 @@ def store_cases(store: Path, images: Path) -> Iterator[Case]:
     opened = open_store(store)
     series = _series_below(images)
     found = False
-    for label in _approved(opened):
+    for label in approved_labels(opened):
         uid = label.exam.series_instance_uid
         if uid in series:
             found = True
-            patient = f"labels:{label.exam.patient_key or label.exam.voxels_sha256}"
-            yield Case(f"labels/{label.case_id}", patient, _reader(opened, label, series[uid]))
+            yield Case(f"labels/{label.case_id}", label_patient(label), _reader(opened, label, series[uid]))
     if not found:
         raise InputError(
             "None of the exams that readers approved is in the folder of the images.",
@@ -61,7 +60,7 @@ def missing_images(store: Path, images: Path) -> tuple[str, ...]:
     """case_id of each approved exam whose series is not in the folder."""
     series = _series_below(images)
     return tuple(
-        label.case_id for label in _approved(open_store(store)) if label.exam.series_instance_uid not in series
+        label.case_id for label in approved_labels(open_store(store)) if label.exam.series_instance_uid not in series
     )
 
 
@@ -72,9 +71,14 @@ def open_store(store: Path) -> ReviewStore:
     return ReviewStore.open(store)
 
 
-def _approved(store: ReviewStore) -> tuple[SignedLabel, ...]:
+def approved_labels(store: ReviewStore) -> tuple[SignedLabel, ...]:
     """The approved masks on head CT; a store may hold reviews of MRI too."""
     return tuple(label for label in signed_labels(store) if label.exam.modality == "CT")
+
+
+def label_patient(label: SignedLabel) -> str:
+    """By which a label is put into a part of a split; an exam of an unknown patient is a patient of its own."""
+    return f"labels:{label.exam.patient_key or label.exam.voxels_sha256}"
 
 
 def _series_below(images: Path) -> dict[str, list[Series]]:

@@ -132,12 +132,16 @@ def _read_case(exam: str, case: Case, grid: SliceGrid) -> tuple[ExamSource, Trut
     known = case.read()
     if not isinstance(known, LabelledCt):
         raise InputError("The case is no head CT.", where=exam)
-    source = ExamSource(exam, simulated=False)
+    return ExamSource(exam, simulated=False), truth_of_case(known, grid)
+
+
+def truth_of_case(known: LabelledCt, grid: SliceGrid) -> Truth:
+    """What is known of a case, its mask on the voxels of a grid. Raises GeometryError when it lies on others."""
     present = known.exam_presence()
     if known.label_kji is None:
-        return source, Truth(None, types=(), present=present)
+        return Truth(None, types=(), present=present)
     labels = Labels(on_grid(known.label_kji, known.volume.grid, grid), CASE_VALUES)
-    return source, Truth(labels, types=CT_HEMORRHAGE_CODES if known.has_types else (), present=present)
+    return Truth(labels, types=CT_HEMORRHAGE_CODES if known.has_types else (), present=present)
 
 
 def _values(path: Path) -> Mapping[int, str]:

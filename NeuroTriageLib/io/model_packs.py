@@ -5,6 +5,7 @@ Nothing here imports torch and nothing is ever unpickled: a pack can only hold n
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -28,6 +29,7 @@ from .pack_source import FolderSource, PackSource, ZipSource
 
 MANIFEST_FILE = "pack.json"
 WEIGHTS_FILE = "weights.safetensors"
+CARD_FILE = "MODEL_CARD.md"
 FORMAT = 1
 RAW_MARGIN = 1e-6
 """Scores nearer to 0 or 1 than this are float32 rounding; fitting and applying a calibration both stop here (ours)."""
@@ -203,6 +205,20 @@ def load_model_pack(path: Path | str) -> ModelPack:
                     next_step=_NEXT_STEP,
                 )
     return ModelPack(path=path, manifest=manifest, weights_bytes=contents[WEIGHTS_FILE])
+
+
+def pack_digest(manifest: PackManifest) -> str:
+    """SHA-256 in hex of everything that pack.json says, and with it of every file of the pack that it lists."""
+    return hashlib.sha256(json.dumps(manifest.to_json(), sort_keys=True).encode()).hexdigest()
+
+
+def pack_files(path: Path | str) -> dict[str, bytes]:
+    """File name -> content of everything that makes a pack, its card too where it has one. Raises ModelError."""
+    with _source(Path(path)) as source:
+        files = {name: source.read(name) for name in (MANIFEST_FILE, *_manifest(source).files)}
+        with contextlib.suppress(ModelError):  # a pack needs no card
+            files[CARD_FILE] = source.read(CARD_FILE)
+    return files
 
 
 def save_model_pack(

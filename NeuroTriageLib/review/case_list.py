@@ -11,6 +11,7 @@ from typing import Literal
 
 from ..core.errors import InputError
 from ..core.sign_off import ReviewStatus
+from .doubt import Doubt, doubt_of, most_doubtful_first
 from .store import ReviewStore
 from .versions import Version, Viewer
 
@@ -45,6 +46,7 @@ class CaseRow:
         state: "new" until something was saved; then the status of the latest version that counts.
         case_id: of the exam that was read last; "" for a new one.
         reader, updated_utc: of that version; "" for a new one.
+        doubt: of the model's latest answer; None until the exam was read.
     """
 
     entry: CaseEntry
@@ -52,6 +54,7 @@ class CaseRow:
     case_id: str = ""
     reader: str = ""
     updated_utc: str = ""
+    doubt: Doubt | None = None
 
     @property
     def is_done(self) -> bool:
@@ -77,10 +80,16 @@ class CaseList:
         """The state of one row now."""
         found = [(case_id, self._latest(case_id)) for case_id in self._store.cases_of_entry(entry.key)]
         saved = [(version.created_utc, version.number, case_id, version) for case_id, version in found if version]
+        doubt = max((d for case_id, _ in found if (d := self._doubt(case_id)) is not None), default=None)
         if not saved:
-            return CaseRow(entry, "new", case_id=found[-1][0] if found else "")
+            return CaseRow(entry, "new", case_id=found[-1][0] if found else "", doubt=doubt)
         _, _, case_id, version = max(saved, key=lambda item: item[:3])
-        return CaseRow(entry, version.status, case_id, version.reader, version.created_utc)
+        return CaseRow(entry, version.status, case_id, version.reader, version.created_utc, doubt)
+
+    def by_doubt(self) -> CaseList:
+        """The same cases, the most doubtful first; those that were not read yet keep their order at the end."""
+        rows = sorted(self.rows(), key=lambda row: most_doubtful_first(row.doubt))
+        return CaseList([row.entry for row in rows], self._store, self._viewer)
 
     def rows(self) -> tuple[CaseRow, ...]:
         """The state of every row now."""
@@ -96,6 +105,10 @@ class CaseList:
         start = self.entries.index(after) + 1 if after in self.entries else 0
         order = self.entries[start:] + self.entries[:start]
         return next((entry for entry in order if entry != after and not self.row(entry).is_done), None)
+
+    def _doubt(self, case_id: str) -> Doubt | None:
+        models = [version.number for version in self._store.versions(case_id) if version.kind == "model"]
+        return doubt_of(self._store.findings(case_id, models[-1])) if models else None
 
     def _latest(self, case_id: str) -> Version | None:
         versions = [version for version in self._store.versions(case_id) if version.kind == "reader"]

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -24,6 +25,8 @@ from .durable_files import DurableFiles, publish_folder
 from .labels import SEGMENT_CODES, label_of_reading
 from .live_measurements import segment_volumes_ml
 from .version_files import (
+    ANSWER_FILE,
+    ANSWER_FORMAT,
     EXAM_FILE,
     MASK_FILE,
     STORE_FILE,
@@ -238,6 +241,19 @@ class ReviewStore:
         if ExamReference.of_volume(volume).voxels_sha256 != exam.voxels_sha256:
             raise ConfigError("The volume is not the one that the case is about.", where=case_id)
         return read_answer(self._version(case_id, number), volume, self.label(case_id, number))
+
+    def findings(self, case_id: str, number: int) -> list[dict[str, Any]]:
+        """What a model's version says of each finding, as plain values; [] of a reader's version.
+
+        The images are not needed for it.
+        """
+        path = self._version(case_id, number) / ANSWER_FILE
+        if not path.exists():
+            return []
+        try:
+            return list(read_json(path, ANSWER_FORMAT)["exam"]["findings"])
+        except (KeyError, TypeError) as error:
+            raise damaged(path) from error
 
     def voxel_probabilities(self, case_id: str, number: int, volume: Volume) -> VoxelProbabilities | None:
         """What moving the threshold of a model's version needs; None when the model kept none."""

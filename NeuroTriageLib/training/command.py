@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..core.errors import ConfigError
+from ..datasets.source_options import add_source_arguments, add_split_argument, sources_of, split_of
 from .registry import TRAINED_SYSTEMS
 
 if TYPE_CHECKING:
@@ -17,34 +18,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
     parser.add_argument("system", choices=(*TRAINED_SYSTEMS, "consensus"))
     parser.add_argument(
-        "--simulate", type=Path, metavar="MAPS", help="learn from simulated exams: folder of head label maps"
+        "--simulate",
+        metavar="MAPS",
+        help='learn from simulated exams: folder of head label maps, or "phantom" for geometric heads',
     )
-    parser.add_argument(
-        "--dataset",
-        nargs=2,
-        action="append",
-        default=[],
-        metavar=("NAME", "PATH"),
-        help="learn from a public data set in a folder; may be given several times, and with --simulate",
-    )
-    parser.add_argument("--labels", type=Path, metavar="STORE", help="learn from the approved masks of a review store")
-    parser.add_argument("--masks", type=Path, metavar="FOLDER", help="learn from images/ and masks/ of one's own")
-    parser.add_argument("--images", type=Path, metavar="FOLDER", help="the exams that the store's masks were drawn on")
+    add_source_arguments(parser)
     parser.add_argument(
         "--from",
         dest="start",
         type=Path,
         metavar="PACK",
-        help="go on from a model pack, at a tenth of the learning rates",
+        help="go on from a model pack, gently, with simulated exams beside the others (of geometric heads unless "
+        "--simulate names label maps), so that what it knew stays known",
     )
     parser.add_argument(
-        "--split",
-        nargs=3,
-        type=float,
-        default=(0.8, 0.1, 1),
-        metavar=("TRAIN", "VALIDATION", "SEED"),
-        help="shares of the patients that train and validate (the others are kept for the test), and the split's seed",
+        "--without-rehearsal", action="store_true", help="go on from a pack without simulated exams beside the others"
     )
+    add_split_argument(parser, "0.8 0.1 1, or 0.65 0.1 1 with --from")
     parser.add_argument("-o", "--output", type=Path, required=True, help="checkpoints, curves and the pack; resumes")
     parser.add_argument(
         "--variant",
@@ -64,27 +54,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def train_options(options: argparse.Namespace) -> TrainOptions:
     """The run that the arguments ask for. Raises ConfigError, InputError."""
-    from ..datasets.case_source import public_sources
-    from ..datasets.label_store import store_source
-    from ..datasets.own_masks import own_source
     from ..datasets.split import Split
+    from ..simulation.phantom_heads import heads_folder, maps_named
+    from .rehearsal import FINE_TUNING_SPLIT
     from .training_run import TrainOptions
 
-    if (options.labels is None) != (options.images is None):
-        raise ConfigError("A review store holds no images: --labels and --images belong together.")
     if options.system == "consensus" and (
         options.simulate is None or options.dataset or options.labels or options.masks
     ):
         raise ConfigError("A consensus is fitted on simulated exams alone: name head label maps with --simulate.")
     if options.system == "consensus" and options.processes > 1:
         raise ConfigError("A consensus is fitted in one process.", where="--processes")
-    sources = public_sources(options.dataset)
-    if options.labels is not None:
-        sources += (store_source(options.labels, options.images),)
-    if options.masks is not None:
-        sources += (own_source(options.masks),)
+    sources = sources_of(options)
+    tunes = options.start is not None and bool(sources)
     return TrainOptions(
-        simulate=options.simulate,
+        simulate=None if (maps := _maps(options, tunes)) is None else maps_named(maps),
         out=options.output,
         variant=options.variant,
         minutes=options.minutes,
@@ -94,6 +78,14 @@ def train_options(options: argparse.Namespace) -> TrainOptions:
         bank=options.bank,
         sources=sources,
         start=options.start,
+        heads=heads_folder() if tunes else None,
         seed=options.seed,
-        split=Split(options.split[0], options.split[1], int(options.split[2])),
+        split=split_of(options) or (FINE_TUNING_SPLIT if tunes else Split()),
     )
+
+
+def _maps(options: argparse.Namespace, tunes: bool) -> str | None:
+    """What simulated exams are made of; None without any."""
+    if options.simulate is not None and options.without_rehearsal:
+        raise ConfigError("--simulate and --without-rehearsal contradict each other.")
+    return options.simulate or ("phantom" if tunes and not options.without_rehearsal else None)

@@ -13,7 +13,7 @@ from ..core.code_version import code_version
 from ..core.codes import ANY
 from ..core.errors import ConfigError, InputError
 from ..core.opinions import pooled, shared_codes, source_code
-from ..io.model_packs import PackManifest, save_model_pack
+from ..io.model_packs import CARD_FILE, PackManifest, save_model_pack
 from ..preprocessing.exam_features import exam_features
 from ..preprocessing.familiarity import FamiliarityModel
 from ..systems.consensus_config import ConsensusConfig, ConsensusMember, GridSettings
@@ -23,7 +23,7 @@ from .consensus_fit import PENALTY, MaskRule, fit_mask_rule, fit_weights
 from .consensus_opinions import CollectedOpinions, ExamOpinions, Reader, collect
 from .exam_bank import BankExam
 from .exam_producer import ProductionPlan, start_producer, wait_for
-from .pack_export import CARD_FILE, INTENDED_USE, LICENCE, VERSION, ExamScores
+from .pack_export import INTENDED_USE, LICENCE, VERSION, ExamScores
 from .training_run import Report, TrainOptions
 
 CACHE_FILE = "opinions.jsonl"

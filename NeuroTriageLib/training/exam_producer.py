@@ -50,6 +50,7 @@ class ProductionPlan:
         config: how exams are prepared.
         training_exams, validation_exams: how many of each in the end.
         make: (plan, set, number) -> the exam; the same number must always give the same one. None makes head CT.
+        heads: folder in which prepared heads are kept; None keeps them in the bank.
     """
 
     maps: Path | None
@@ -58,6 +59,7 @@ class ProductionPlan:
     training_exams: int
     validation_exams: int
     make: MakeExam | None = None
+    heads: Path | None = None
 
     def order(self) -> list[tuple[str, int]]:
         """(set, number) of every exam in the order in which they are made."""
@@ -97,7 +99,7 @@ def anatomy_and_seed(plan: ProductionPlan, name: str, number: int) -> tuple[Anat
     """The head and the seed of an exam; no head and no seed is in both sets."""
     validation = name == "validation"
     maps = label_maps(plan.maps, VALIDATION_MAPS if validation else TRAINING_MAPS)
-    anatomy = load_anatomy(maps[number % len(maps)], plan.bank / "anatomy")
+    anatomy = load_anatomy(maps[number % len(maps)], plan.heads or plan.bank / "anatomy")
     return anatomy, number + (VALIDATION_SEED if validation else 0)
 
 

@@ -26,16 +26,25 @@ def gentle(recipe: Any) -> Any:
     return dataclasses.replace(recipe, stages=stages)
 
 
+def tuned_name(name: str) -> str:
+    """The name of the pack that comes of one of this name: kuo2019-compact, kuo2019-compact-local-1, -local-2, ..."""
+    stem, _, number = name.rpartition("-local-")
+    return f"{stem}-local-{int(number) + 1}" if stem and number.isdigit() else f"{name}-local-1"
+
+
+def settings_to_go_on(pack: ModelPack, system: str, settings: Any) -> Any:
+    """The pack's own settings, as an object of the system's class. Raises ModelError for a pack of another system."""
+    _need_system(pack, system)
+    return settings.from_json(pack.manifest.config)
+
+
 def start_from(trainer: Trainer, pack: ModelPack, system: str) -> dict[str, str]:
     """Put a pack's weights into a trainer; returns what the new pack says about it.
 
     Raises:
         ModelError: a pack of another system or of another variant.
     """
-    if pack.manifest.system != system:
-        raise ModelError(
-            f"The pack is one of {pack.manifest.system}; {system} cannot go on from it.", where=str(pack.path)
-        )
+    _need_system(pack, system)
     try:
         trainer.start_from({name: torch.from_numpy(value.copy()) for name, value in pack.weights().items()})
     except RuntimeError as error:
@@ -46,3 +55,10 @@ def start_from(trainer: Trainer, pack: ModelPack, system: str) -> dict[str, str]
         ) from error
     identity = pack.identity
     return {"name": identity.name, "version": identity.version, "sha256": identity.sha256}
+
+
+def _need_system(pack: ModelPack, system: str) -> None:
+    if pack.manifest.system != system:
+        raise ModelError(
+            f"The pack is one of {pack.manifest.system}; {system} cannot go on from it.", where=str(pack.path)
+        )

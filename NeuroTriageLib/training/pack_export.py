@@ -14,15 +14,15 @@ import torch
 from ..core.code_version import code_version
 from ..core.codes import answered_codes
 from ..core.errors import InputError
-from ..io.model_packs import Calibration, PackManifest, save_model_pack
+from ..io.model_packs import CARD_FILE, Calibration, ModelPack, PackManifest, save_model_pack
 from .bank_filling import SourceRecord
 from .calibration import fit_platt, operating_point
 from .checkpoint import load_checkpoint
 from .exam_bank import BankExam, ExamBank
 from .exam_validation import ValidationFigures
 from .model_card import Publication, model_card
+from .weight_mixing import half_way
 
-CARD_FILE = "MODEL_CARD.md"
 VERSION = "1"
 LICENCE = "Apache-2.0"
 INTENDED_USE = (
@@ -113,19 +113,30 @@ class PackExport:
         """The bank of a folder, as the system's training keeps it."""
         return ExamBank(folder, self.view_of(config), self.read)
 
-    def __call__(self, checkpoint: Path, out: Path, *, bank: Path | None = None, overwrite: bool = True) -> Path:
+    def __call__(
+        self,
+        checkpoint: Path,
+        out: Path,
+        *,
+        bank: Path | None = None,
+        start: ModelPack | None = None,
+        overwrite: bool = True,
+    ) -> Path:
         """Write a model pack with its card from a checkpoint, finished or not, and the validation exams beside it.
 
         Args:
             checkpoint: checkpoint.pt of a run.
             out: folder of the pack; its name becomes the pack's.
             bank: folder of the prepared exams; beside the checkpoint unless named.
+            start: pack that the run went on from: its weights and the new ones are averaged (weight_mixing.py).
             overwrite: replace a pack that stands there.
 
         Returns:
             out. Raises InputError when the checkpoint or the validation exams cannot be read, OutputError.
         """
         state = load_checkpoint(checkpoint)
+        if start is not None:
+            state["start_weights"] = {name: torch.from_numpy(value.copy()) for name, value in start.weights().items()}
         config = self.settings.from_json(state["config"])
         exams = self.bank_of((bank or checkpoint.parent / "bank") / "validation", config)
         if not exams.refresh():
@@ -154,7 +165,7 @@ class PackExport:
 
 
 def kept_tensors(state: dict[str, Any], running: str, prefix: str = "") -> dict[str, torch.Tensor]:
-    """The best validated weights of a checkpoint, or the latest ones.
+    """The best validated weights of a checkpoint, or the latest ones; of a fine-tuned model half-way from its start.
 
     Args:
         state: the checkpoint.
@@ -162,7 +173,8 @@ def kept_tensors(state: dict[str, Any], running: str, prefix: str = "") -> dict[
         prefix: what the names of the weights that ship begin with there.
     """
     latest = {n.removeprefix(prefix): v for n, v in state["trainer"][running].items() if n.startswith(prefix)}
-    return dict(state["best"]["weights"] or latest)
+    kept = dict(state["best"]["weights"] or latest)
+    return half_way(state["start_weights"], kept) if state.get("start_weights") else kept
 
 
 def as_stored(name: str, value: torch.Tensor) -> torch.Tensor:

@@ -14,16 +14,17 @@ import torch
 from ..core.errors import ConfigError, InputError
 from ..datasets.labelled_case import Labelled
 from ..datasets.split import Part
-from ..io.model_packs import load_model_pack
+from ..io.model_packs import load_model_pack, read_manifest
 from .bank_filling import SourceRecord, fill_bank, need_labels
 from .case_exams import masked_exam
 from .exam_bank import ExamBank
 from .exam_producer import Kept, MakeExam, ProductionPlan
-from .fine_tuning import gentle, start_from
+from .fine_tuning import gentle, settings_to_go_on, start_from, tuned_name
 from .pack_export import PackExport, training_record
 from .processes import Processes, joined
+from .rehearsal import REHEARSED_EXAMS, rehearsed
 from .simulated_data import simulated_record
-from .training_run import Report, Trainer, TrainOptions, run_training, training_device
+from .training_run import QUICK_VALIDATION_EXAMS, Report, Trainer, TrainOptions, run_training, training_device
 
 
 @dataclass(frozen=True)
@@ -61,11 +62,12 @@ class SystemTraining:
         with joined(device) as processes:
             report = report if processes.is_first else _silence
             checkpoint, options = self._train(options, device, processes, report)
-        folder = options.out / f"{self.export.system}-{options.variant}"
+        folder = options.out / self._pack_name(options)
         if not processes.is_first:
             return folder
         report("calibrating on the validation exams")
-        self.export(checkpoint, folder, bank=options.bank_folder)
+        start = load_model_pack(options.start) if options.start is not None else None
+        self.export(checkpoint, folder, bank=options.bank_folder, start=start)
         report(f"model pack written: {folder}")
         return folder
 
@@ -86,16 +88,20 @@ class SystemTraining:
             training = dataclasses.replace(training, seed=options.seed)
         pack = load_model_pack(options.start) if options.start is not None else None
         if pack is not None:
-            training = gentle(training)
+            training, config = gentle(training), settings_to_go_on(pack, self.export.system, self.export.settings)
         records = self._fill(options, config, training, report) if processes.is_first else []
         processes.wait_for_first("bank")
         if options.simulate is None:
             options = dataclasses.replace(options, validation_exams=_validation_exams(options.bank_folder))
             exams = made = 0
         else:
-            exams, made = options.exams or self.exams[options.variant], options.validation_exams
-        plan = ProductionPlan(options.simulate, options.bank_folder, config, exams, made, self.make)
+            usual = self.exams[options.variant] if pack is None else min(REHEARSED_EXAMS, self.exams[options.variant])
+            exams, made = options.exams or usual, options.validation_exams
+        plan = ProductionPlan(options.simulate, options.bank_folder, config, exams, made, self.make, options.heads)
         bank, validation = (self.export.bank_of(plan.bank / name, config) for name in ("train", "validation"))
+        if pack is not None:
+            bank = rehearsed(bank, exams)
+            validation = rehearsed(validation, QUICK_VALIDATION_EXAMS // 2, alternating=True)
         trainer = self.trainer(config, training, bank, validation, device)
         simulated = simulated_record(self.data, plan) if options.simulate else None
         about = {"config": config.to_json(), "training": training_record(training, simulated, records)}
@@ -106,6 +112,12 @@ class SystemTraining:
             about["training"]["started_from"] = start_from(trainer, pack, self.export.system)
         trainer.share(processes)
         return run_training(trainer, plan, about, options, report), options
+
+    def _pack_name(self, options: TrainOptions) -> str:
+        """Of the new pack: after the pack that it goes on from, else after system and variant."""
+        if options.start is not None:
+            return tuned_name(read_manifest(options.start).name)
+        return f"{self.export.system}-{options.variant}"
 
     def _fill(self, options: TrainOptions, config: Any, training: Any, report: Report) -> list[SourceRecord]:
         """Put the sources' cases into the bank; licence and citation are said first."""

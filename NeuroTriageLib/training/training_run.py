@@ -46,6 +46,7 @@ class TrainOptions:
         seed: of weights and draws in place of the recipe's.
         prepared: folder of prepared exams that several runs on other splits share; None keeps none.
         start: model pack to go on from (fine-tuning); None starts from random weights.
+        heads: folder in which prepared heads are kept for other runs; None keeps them in the bank.
     """
 
     simulate: Path | None
@@ -63,6 +64,7 @@ class TrainOptions:
     sources: tuple[CaseSource, ...] = ()
     split: PatientSplit = field(default_factory=Split)
     start: Path | None = None
+    heads: Path | None = None
     seed: int | None = None
     prepared: Path | None = None
 

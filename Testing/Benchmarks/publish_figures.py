@@ -27,13 +27,12 @@ from NeuroTriageLib.evaluation.columns import Columns, answered_groups, mean
 from NeuroTriageLib.evaluation.exam_records import ExamRecord, read_records
 from NeuroTriageLib.evaluation.mask_tables import SIZED_GROUPS
 from NeuroTriageLib.evaluation.report import JSON_FILE, RECORDS_FILE
-from NeuroTriageLib.io.model_packs import MANIFEST_FILE, PackManifest, read_manifest
+from NeuroTriageLib.io.model_packs import CARD_FILE, MANIFEST_FILE, PackManifest, read_manifest
 from NeuroTriageLib.training.chang2018_card import CHANG_2018
 from NeuroTriageLib.training.consensus_card import consensus_card
 from NeuroTriageLib.training.held_out_section import HELD_OUT, REAL_SCANS
 from NeuroTriageLib.training.kuo2019_card import KUO_2019
 from NeuroTriageLib.training.model_card import model_card
-from NeuroTriageLib.training.pack_export import CARD_FILE
 from NeuroTriageLib.training.ye2019_card import YE_2019
 from Testing.Benchmarks.false_alarms import read_real
 

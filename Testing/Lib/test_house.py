@@ -36,14 +36,19 @@ ALLOWED_ROOMS: dict[str, set[str]] = {
     "inference": {"core", "config", "networks", "preprocessing"},
     "systems": {"core", "config", "io", "networks", "preprocessing", "inference"},
     "training": {"core", "config", "io", "networks", "preprocessing", "simulation", "datasets", "review"},
-    "catalog": {"core", "config", "io", "systems", "inference"},
+    "model_registry": {"core", "io", "review"},
+    "catalog": {"core", "config", "io", "systems", "inference", "model_registry"},
+    "model_comparison": {
+        *("core", "io", "catalog", "model_registry", "measurements", "datasets", "evaluation", "simulation"),
+        "training",  # what its simulated exams are drawn from
+    },
     "pipeline": {"core", "io", "series_selection", "preprocessing", "measurements", "mr_pipeline"},
     "mr_pipeline": {"core", "series_selection", "preprocessing", "measurements"},
     "triage_options": {"core", "io", "series_selection", "catalog", "pipeline", "outputs"},
     "batch": {"core", "io", "series_selection", "catalog", "triage_options", "pipeline", "outputs", "review"},
     "cli": {
         *("core", "io", "series_selection", "catalog", "triage_options", "pipeline", "outputs", "simulation"),
-        *("training", "evaluation", "datasets", "batch", "service", "experiments"),
+        *("training", "evaluation", "datasets", "batch", "service", "model_comparison", "experiments"),
     },
     "experiments": {
         *("core", "config", "io", "catalog", "datasets", "simulation", "measurements", "training", "evaluation"),
@@ -54,6 +59,10 @@ ALLOWED_ROOMS: dict[str, set[str]] = {
     "service": {
         *("core", "io", "series_selection", "preprocessing", "catalog", "triage_options", "pipeline", "outputs"),
         "review",  # its durable files
+    },
+    "improvement": {
+        *("core", "io", "worker", "catalog", "model_registry", "model_comparison", "training", "datasets"),
+        "simulation",
     },
 }
 
@@ -92,7 +101,8 @@ ALLOWED_PACKAGES: dict[str, set[str]] = {
 
 # Rooms whose modules may import torch when they are imported. Everything else must work, and start fast, without it.
 TORCH_MODULES = re.compile(
-    r"NeuroTriageLib\.(networks|inference|training|simulation|systems(?!\.\w+_config$)|experiments(?!\.(command|protocol)$)|preprocessing\.network_grid)\b"
+    r"NeuroTriageLib\.(networks|inference|training|simulation|model_comparison\.(?!command$)|systems(?!\.\w+_config$)"
+    r"|experiments(?!\.(command|protocol)$)|preprocessing\.network_grid)\b"
 )
 # Rooms that the panel may import: nothing else is loaded by them than numpy (and SimpleITK when parts are counted).
 PANEL_ROOMS = {"core", "measurements", "review"}

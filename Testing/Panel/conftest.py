@@ -80,7 +80,7 @@ def run_scene_file(path: Path) -> tuple[dict[str, str], str]:
         results = Path(folder, "results.json")
         run = subprocess.run(
             [sys.executable, "-m", "slicer_host.run_file", str(path), str(results)],
-            env=scene_environment(),
+            env=scene_environment() | {"XDG_DATA_HOME": str(Path(folder, "data"))},
             capture_output=True,
             text=True,
             errors="replace",

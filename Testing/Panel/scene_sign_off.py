@@ -140,17 +140,21 @@ def test_the_list_of_cases_says_what_is_done_and_what_remains(tmp_path):
     widget.panel.review.state.case_key = "case 1"
     widget.ui.flagButton.click()
     rows = table_texts(widget.ui.caseTable)
-    assert [row[:3] for row in rows] == [
+    assert [[row[n] for n in (0, 1, 3)] for row in rows] == [
         ["Case 0", "to do", "–"],
         ["Case 1", "flagged", "AB"],
         ["Case 2", "to do", "–"],
     ]
+    assert rows[1][2].endswith("(one system)") and rows[0][2] == "–"
     assert widget.ui.caseCountLabel.text == "3 cases: 2 to do, 1 flagged."
     opened = []
     widget.panel.cases._on_open = lambda entry: opened.append(entry.key)
     widget.panel.cases.current_key = "case 1"
     widget.ui.nextCaseButton.click()
     assert opened == ["case 2"]
+    widget.ui.doubtCheckBox.checked = True
+    assert [row[0] for row in table_texts(widget.ui.caseTable)] == ["Case 1", "Case 0", "Case 2"]
+    widget.ui.doubtCheckBox.checked = False
     widget.panel.cases.current_key = ""
     widget.panel.cases.show_cases(())
     widget.panel.cases._on_open = widget.panel.open_case

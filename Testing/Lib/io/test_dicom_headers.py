@@ -73,6 +73,12 @@ def test_an_absurd_number_of_frames_is_refused(tmp_path):
         open_input(path)
 
 
+def test_a_position_that_was_cut_to_one_number_is_no_position(tmp_path):
+    folder = write_stack(tmp_path, axial(), lambda k, item: setattr(item, "ImagePositionPatient", -110.0))
+    with open_input(folder) as (study,), pytest.raises(GeometryError, match="position"):
+        read_volume(study.series[0])
+
+
 def test_several_values_where_the_standard_has_one_count_as_missing(tmp_path):
     twice = every(FrameOfReferenceUID=["1.2.3", "1.2.4"], PatientPosition=["HFS", "FFS"], SeriesDescription="A\\B")
     with open_input(write_stack(tmp_path, axial(), twice)) as (study,):

@@ -68,9 +68,9 @@ $(VENV)/ready-demo: $(VENV)/bin/pip pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/ready-test: $(VENV)/bin/pip pyproject.toml constraints.txt
-	@scripts/system_packages.sh
+	@scripts/system_packages.sh --tests
 	@echo "Installing NeuroTriage and what its tests need into $(VENV); this takes minutes, once."
-	$(BIN)/pip install --quiet $(PIP_OPTIONS) --constraint constraints.txt --editable '.[scene,dicom,dicomweb,train,test]'
+	$(BIN)/pip install --quiet $(PIP_OPTIONS) --constraint constraints.txt --editable '.[scene,service,dicomweb,train,test]'
 	@touch $@ $(VENV)/ready-demo
 
 $(VENV)/bin/pip:

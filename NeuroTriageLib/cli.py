@@ -62,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_datasets(commands)
     _add_labels(commands)
     _add_models(commands)
+    _add_serve(commands)
     return parser
 
 
@@ -325,6 +326,17 @@ def _models(options: argparse.Namespace) -> int:
     bar.close()
     print("\n".join(lines))
     return int(code)
+
+
+def _add_serve(commands: Any) -> None:
+    from .service.command import add_node_arguments, add_serve_arguments, serve
+
+    parser = commands.add_parser("serve", help="the node beside the PACS: exams arrive, are read and answered")
+    add_serve_arguments(parser)
+    parser.set_defaults(run=lambda options: serve(options, print))
+    parser = commands.add_parser("node", help="what the node is doing, and what an operator can do about it")
+    add_node_arguments(parser.add_subparsers(required=True, metavar="ACTION"))
+    parser.set_defaults(run=lambda options: options.node(options, print))
 
 
 class _ProgressBar:

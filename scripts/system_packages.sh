@@ -2,6 +2,7 @@
 # Finds the shared libraries that scenes need and that pip cannot bring, and installs their Debian packages.
 #
 #   system_packages.sh          install what is missing when that is allowed, else say how; always exits 0
+#   system_packages.sh --tests  also the programs that the node is tested with; without them those tests are skipped
 #   system_packages.sh --venv   the same for python3-venv alone (the only one that nothing works without)
 #
 # Slicer's core opens EGL, GL and X11 when it renders; Qt's widgets (the panel's tests) need the others.
@@ -21,6 +22,21 @@ libglib-2.0.so.0     libglib2.0-0
 libdbus-1.so.3       libdbus-1-3
 "
 
+# program or file, Debian package that holds it
+TEST_PROGRAMS="
+/usr/bin/storescu                                     dcmtk
+/usr/bin/dciodvfy                                     dicom3tools
+/usr/sbin/Orthanc                                     orthanc
+/usr/share/orthanc/plugins/libOrthancDicomWeb.so      orthanc-dicomweb
+/usr/bin/openssl                                      openssl
+"
+
+missing_test_packages() {
+    echo "$TEST_PROGRAMS" | while read -r program package; do
+        [ -n "$program" ] && [ ! -e "$program" ] && echo "$package"
+    done
+}
+
 missing_packages() {
     local known
     known=$( (ldconfig -p || /sbin/ldconfig -p) 2>/dev/null)
@@ -38,6 +54,14 @@ if [ "${1:-}" = --venv ]; then
 else
     [ "$(uname -s)" = Linux ] || exit 0
     packages=$(missing_packages | sort -u | tr '\n' ' ')
+    if [ "${1:-}" = --tests ]; then
+        wanted=$(missing_test_packages | sort -u | tr '\n' ' ')
+        if [ -z "${wanted// /}" ] || [ ! -d /run/systemd/system ]; then
+            packages="$packages$wanted"
+        else # where services are started, Debian's Orthanc would begin to listen on the network
+            echo "Some tests of the node are skipped without these Debian packages: $wanted" >&2
+        fi
+    fi
     [ -n "${packages// /}" ] || exit 0
 fi
 

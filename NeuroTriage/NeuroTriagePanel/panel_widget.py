@@ -17,6 +17,7 @@ from .improve_section import ImproveSection
 from .installation import Installation
 from .measure_section import MeasureSection
 from .midline_section import MidlineSection
+from .node_section import NodeSection
 from .report_section import ReportSection
 from .review import Review
 from .review_node import restore, review_nodes, study_siblings
@@ -59,6 +60,7 @@ class PanelWidget:
         self.cases = CasesSection(ui, self.store, self.open_case)
         self.improve = ImproveSection(ui, self.store, self._on_model)
         self.report = ReportSection(ui, self.store, send)
+        self.node = NodeSection(ui, self.show_review, self._on_busy)
         self.shortcuts = Shortcuts(root, self._actions())
         ui.shortcutsLabel.toolTip = shortcuts_text()
         measuring = (self.measure, self.midline)
@@ -72,8 +74,8 @@ class PanelWidget:
         """The panel goes away: end the worker, let go of every node."""
         self._watch(None)
         self.show_review(None)
-        sections = (self.run, self.study, self.measure, self.midline, self.sign, self.improve, self.report)
-        for section in sections:
+        measuring = (self.measure, self.midline)
+        for section in (self.run, self.study, *measuring, self.sign, self.improve, self.report, self.node):
             section.close()
 
     def enter(self) -> None:
@@ -82,6 +84,7 @@ class PanelWidget:
         if self.review is not None:
             self.review.set_watched(True)
         self.run.describe()
+        self.node.enter()
 
     def leave(self) -> None:
         """The user opens another module: keys, layout and strokes are theirs again; a run goes on."""
@@ -89,6 +92,7 @@ class PanelWidget:
         self.view.leave()
         self.edit.stop()
         self.midline.stop_placing()
+        self.node.leave()
         if self.review is not None:
             self.review.set_watched(False)
 
@@ -99,6 +103,7 @@ class PanelWidget:
         self.show_review(None)
         self.run.forget_scene()
         self.study.forget()
+        self.node.forget_scene()
 
     def use_parameters(self, parameters) -> None:
         """Follow this parameter node from now on."""
@@ -207,8 +212,11 @@ class PanelWidget:
         self.run.tell(text, "problem")
 
     def _on_busy(self) -> None:
-        """A run begins or ends."""
-        self.ui.studySection.enabled = self.ui.casesSection.enabled = not self.run.state.busy
+        """A run begins or ends, or an exam of the node comes."""
+        free = not self.run.state.busy and not self.node.busy
+        self.ui.studySection.enabled = self.ui.casesSection.enabled = free
+        self.ui.runSection.enabled = not self.node.busy
+        self.node.set_locked(self.run.state.busy)
 
     def _on_worker_answer(self, event: dict) -> None:
         """Answers that are no run's."""

@@ -18,7 +18,7 @@ def add_settings_page() -> None:
 
 
 def make_page():
-    """A ctkSettingsPanel with who reads, where reviews are kept, and whether others' versions stay hidden."""
+    """A ctkSettingsPanel with who reads, where reviews are kept, whether others' versions stay hidden, and the node."""
     page = ctk.ctkSettingsPanel()
     layout = qt.QFormLayout(page)
     reader, folder, blind = qt.QLineEdit(), ctk.ctkPathLineEdit(), qt.QCheckBox(_("Read blind"))
@@ -32,4 +32,23 @@ def make_page():
     page.registerProperty(f"{GROUP}/Reader", reader, "text", qt.SIGNAL("textChanged(QString)"))
     page.registerProperty(f"{GROUP}/ReviewFolder", folder, "currentPath", qt.SIGNAL("currentPathChanged(QString)"))
     page.registerProperty(f"{GROUP}/ReadBlind", blind, "checked", qt.SIGNAL("toggled(bool)"))
+    _add_node(page, layout)
     return page
+
+
+def _add_node(page, layout) -> None:
+    """The node whose worklist the panel shows."""
+    url, token, authorities = qt.QLineEdit(), qt.QLineEdit(), ctk.ctkPathLineEdit()
+    token.echoMode = qt.QLineEdit.Password
+    authorities.filters = ctk.ctkPathLineEdit.Files
+    url.toolTip = _("The address of the node beside the PACS: https://node.hospital:8443")
+    token.toolTip = _("Your token; the node's administrator makes it. It is kept in Slicer's settings on this computer")
+    authorities.toolTip = _("A PEM file that vouches for the node; empty when this computer trusts it already")
+    layout.addRow(_("Node:"), url)
+    layout.addRow(_("Token:"), token)
+    layout.addRow(_("Certificate:"), authorities)
+    page.registerProperty(f"{GROUP}/NodeUrl", url, "text", qt.SIGNAL("textChanged(QString)"))
+    page.registerProperty(f"{GROUP}/NodeToken", token, "text", qt.SIGNAL("textChanged(QString)"))
+    page.registerProperty(
+        f"{GROUP}/NodeAuthorities", authorities, "currentPath", qt.SIGNAL("currentPathChanged(QString)")
+    )

@@ -56,31 +56,41 @@ class StudyRun:
 
     def show_pausing(self, event: dict) -> Pausing[Review]:
         """Put every series into the scene, with pauses, and return the review of the first with a finding."""
-        token, reviews = uuid.uuid4().hex, []
-        for folder in map(Path, event["results"]):
-            result = right_handed((yield from load_exam_pausing(folder)))
-            nodes = ExamNodes(add_ct_node(result.volume, series_name(result), result.contrast))
-            yield
-            subject = replace(self._subject, series_instance_uid=result.volume.series_instance_uid)
-            if reviews:
-                place_beside(nodes.ct, reviews[0].nodes.ct, subject.series_instance_uid)
-            else:
-                place_in_study(nodes.ct, subject)
-            yield from show_exam_pausing(result, nodes, subject)
-            reviews.append(Review(result, nodes))
-            keep_in_scene(reviews[-1], (folder / BUNDLE_FILE).read_bytes()).SetAttribute(STUDY_ATTRIBUTE, token)
-            yield
-        first = next((review for review in reviews if _is_found(review.result)), reviews[0])
-        for review in reviews:
-            if review is not first:
-                review.close()
-        show_in_slice_views(first.nodes.ct)
-        look_at(first_key_point_ras(first.result))
-        return first
+        return (yield from show_study_pausing([Path(folder) for folder in event["results"]], self._subject))
 
     def discard(self) -> None:
         """Remove the folders."""
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def show_study_pausing(folders: list[Path], study: Subject) -> Pausing[Review]:
+    """Put the exams of a study into the scene, with pauses, and return the review of the first with a finding.
+
+    Args:
+        folders: exchange folder of each series that something is shown on, with its bundle (core/exam_bundle.py).
+        study: patient and study; the series is each folder's own.
+    """
+    token, reviews = uuid.uuid4().hex, []
+    for folder in folders:
+        result = right_handed((yield from load_exam_pausing(folder)))
+        nodes = ExamNodes(add_ct_node(result.volume, series_name(result), result.contrast))
+        yield
+        subject = replace(study, series_instance_uid=result.volume.series_instance_uid)
+        if reviews:
+            place_beside(nodes.ct, reviews[0].nodes.ct, subject.series_instance_uid)
+        else:
+            place_in_study(nodes.ct, subject)
+        yield from show_exam_pausing(result, nodes, subject)
+        reviews.append(Review(result, nodes))
+        keep_in_scene(reviews[-1], (folder / BUNDLE_FILE).read_bytes()).SetAttribute(STUDY_ATTRIBUTE, token)
+        yield
+    first = next((review for review in reviews if _is_found(review.result)), reviews[0])
+    for review in reviews:
+        if review is not first:
+            review.close()
+    show_in_slice_views(first.nodes.ct)
+    look_at(first_key_point_ras(first.result))
+    return first
 
 
 def series_name(result: ExamResult) -> str:

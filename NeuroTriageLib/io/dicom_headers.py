@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pydicom
+from pydicom.datadict import dictionary_VM
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence
@@ -138,9 +140,11 @@ def read_header(path: Path, patients: PatientKeys) -> ParsedFile | None:
         header = _plain_header(dataset)
         instances = tuple(_instances(path, dataset, header)) if series_uid else ()
         name, patient_id = str(dataset.get("PatientName", "") or ""), str(dataset.get("PatientID", "") or "")
-    except (OSError, MemoryError, DicomError):
+    except (MemoryError, DicomError):
         raise
     except Exception as error:  # pydicom raises many kinds on damaged bytes; each means the same to a user
+        if isinstance(error, OSError) and error.errno is not None:  # without a number it is pydicom's own
+            raise
         raise DicomError(
             f"A DICOM file is damaged ({type(error).__name__}).", where=str(path), next_step="Copy or export it again."
         ) from error
@@ -188,9 +192,16 @@ def _kept_values(dataset: Dataset) -> dict[str, Any]:
         keyword = _FRAME_KEYWORDS.get(element.keyword, element.keyword)
         if keyword in _KEPT_SET:
             value = _plain(element.value)
-            if value not in (None, "", []):
+            if value not in (None, "", []) and not _is_one_too_many(element, value):
                 values[keyword] = value
     return values
+
+
+def _is_one_too_many(element: DataElement, value: Any) -> bool:
+    """True for several values where the standard has one; they count as missing. Free text may hold a backslash."""
+    if not isinstance(value, list) or element.VR not in ("UI", "US", "CS", "FD"):
+        return False
+    return dictionary_VM(element.tag) == "1"  # every kept keyword is in the dictionary
 
 
 _KEPT_SET = frozenset(KEPT_KEYWORDS)

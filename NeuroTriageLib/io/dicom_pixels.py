@@ -24,6 +24,9 @@ from .hounsfield import AIR_HU, guess_intercept
 MAX_VOXELS = 2**31
 """Series larger than this are refused before memory is asked for (4 GiB as int16; ours)."""
 
+MAX_RESCALE = 1e9
+"""Scanners' slopes and intercepts have a few digits; beyond this float32 loses every grey value (ours)."""
+
 # Decoders in the order in which they are tried, the fastest first. Measured on 512 x 512 head slices: JPEG 2000
 # lossless takes GDCM 14 ms and pylibjpeg-openjpeg 21 ms, lossy 8 and 6 ms; JPEG-LS takes pyjpegls 7 ms, GDCM 1.5
 # times that. JPEG lossless: GDCM (the other decoder of it is GPL and is not used).
@@ -68,7 +71,7 @@ def read_pixels(instances: Sequence[Instance]) -> tuple[np.ndarray, tuple[Qualit
     stored = _decode_all(instances, (rows, columns))
     rescales, flags = _rescales(headers, stored)
     is_ct = headers[0].get("Modality", "CT") == "CT"
-    whole = all(float(value).is_integer() for pair in rescales for value in pair)
+    whole = all(_is_whole(*pair) for pair in rescales)
     volume = np.empty((len(stored), rows, columns), dtype=np.int16 if whole else np.float32)
     for k, (header, rescale) in enumerate(zip(headers, rescales, strict=True)):
         volume[k] = _to_values(stored[k], header, rescale, is_ct=is_ct, whole=whole)
@@ -103,9 +106,9 @@ def decode_file(path: Path, frames: list[int]) -> list[np.ndarray]:
     """
     try:
         dataset = pydicom.dcmread(path, force=True)
-    except OSError as error:
-        raise InputError(f"A file cannot be read: {error.strerror or error}.", where=str(path)) from error
-    except Exception as error:  # pydicom raises many kinds on damaged bytes
+    except Exception as error:  # pydicom raises many kinds on damaged bytes, OSError without a number among them
+        if isinstance(error, OSError) and error.errno is not None:
+            raise InputError(f"A file cannot be read: {error.strerror}.", where=str(path)) from error
         raise _undecodable(path, error) from error
     if "PixelData" not in dataset:
         raise DicomError(
@@ -126,6 +129,8 @@ def _complete_file_meta(dataset: pydicom.Dataset) -> None:
 def _decode_frame(path: Path, dataset: pydicom.Dataset, frame: int) -> np.ndarray:
     syntax = dataset.file_meta.TransferSyntaxUID
     index = None if frame == 0 else frame - 1
+    if not syntax.is_transfer_syntax:
+        raise DicomError("The transfer syntax is unknown.", where=str(path), next_step="Export the series again.")
     if not syntax.is_compressed or syntax.is_deflated:
         plugins: tuple[str, ...] = ("",)
     else:
@@ -188,13 +193,18 @@ def _rescales(
     return inferred, (QualityFlag("rescale_missing", message, guess),)
 
 
+def _is_whole(slope: float, intercept: float) -> bool:
+    """True when every 16-bit value rescaled is a whole number that an int32 holds."""
+    return slope.is_integer() and intercept.is_integer() and abs(slope) * 2**16 + abs(intercept) < 2**31
+
+
 def _one_number(header: dict[str, Any], keyword: str) -> float | None:
     """The value; of several equal values the first; None when missing. Raises DicomError when they differ."""
     value = header.get(keyword)
     values = [v for v in (value if isinstance(value, list) else [value]) if isinstance(v, int | float)]
     if not values:
         return None
-    if len(set(values)) > 1 or not np.isfinite(values[0]) or (keyword == "RescaleSlope" and values[0] == 0):
+    if len(set(values)) > 1 or not abs(values[0]) <= MAX_RESCALE or (keyword == "RescaleSlope" and values[0] == 0):
         raise DicomError(
             f"{keyword} has no usable value ({', '.join(map(str, values))}): no Hounsfield units.",
             next_step="Export the series again with its rescale tags.",

@@ -132,7 +132,7 @@ def _drop_copies(instances: list[Instance]) -> tuple[list[Instance], list[Qualit
     """Keep one of the images that share SOP Instance UID, frame and position."""
     kept: dict[Any, Instance] = {}
     for item in sorted(instances, key=_instance_order):
-        place = tuple(item.header.get("ImagePositionPatient", ()))
+        place = tuple(_numbers(item.header.get("ImagePositionPatient")))
         name = item.sop_instance_uid or str(item.path)
         kept.setdefault((name, item.frame_number, place), item)
     dropped = len(instances) - len(kept)

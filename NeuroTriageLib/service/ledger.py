@@ -74,14 +74,17 @@ CREATE TABLE delivery (                   -- one result object to one destinatio
     path TEXT NOT NULL,                   -- below the node's results
     state TEXT NOT NULL,
     tries INTEGER NOT NULL DEFAULT 0,
-    next_try_at REAL NOT NULL,
+    waiting_since REAL NOT NULL DEFAULT (CAST(strftime('%s', 'now') AS REAL)), -- for giving up
+    next_try_at REAL NOT NULL,            -- of a sent one: when commitment is asked for, or no longer waited for
     reason TEXT,
     transaction_uid TEXT,                 -- of the storage commitment that was asked for
+    asked_at REAL,                        -- for it; NULL: not since the object was sent
     sent_at REAL,
     committed_at REAL,
     UNIQUE (exam_id, destination, sop_uid)
 );
 CREATE INDEX delivery_by_state ON delivery (state, next_try_at);
+CREATE INDEX delivery_by_transaction ON delivery (transaction_uid);
 CREATE TABLE notice (                     -- findings to the owner of the worklist
     id INTEGER PRIMARY KEY,
     exam_id INTEGER NOT NULL REFERENCES exam (id),
@@ -89,6 +92,7 @@ CREATE TABLE notice (                     -- findings to the owner of the workli
     payload TEXT NOT NULL,                -- JSON
     state TEXT NOT NULL,
     tries INTEGER NOT NULL DEFAULT 0,
+    waiting_since REAL NOT NULL DEFAULT (CAST(strftime('%s', 'now') AS REAL)),
     next_try_at REAL NOT NULL,
     reason TEXT,
     sent_at REAL,
@@ -148,12 +152,13 @@ class Ledger:
         db.execute("BEGIN IMMEDIATE")
         try:
             yield db
+            db.execute("COMMIT")
         except BaseException:
-            db.execute("ROLLBACK")
+            if db.in_transaction:  # SQLite itself rolls back when the disk is full
+                db.execute("ROLLBACK")
             raise
-        db.execute("COMMIT")
 
-    def rows(self, query: str, values: tuple[Any, ...] = ()) -> list[sqlite3.Row]:
+    def rows(self, query: str, values: tuple[Any, ...] | dict[str, Any] = ()) -> list[sqlite3.Row]:
         """What a query finds, as it is now."""
         return self._connection().execute(query, values).fetchall()
 

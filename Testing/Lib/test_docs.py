@@ -15,6 +15,7 @@ from NeuroTriageLib.io.model_packs import PackManifest
 from NeuroTriageLib.outputs.findings_json import findings_schema
 from NeuroTriageLib.review.version_files import FORMAT_VERSION
 from NeuroTriageLib.review.versions import ExamReference, ReaderEntry, Version
+from NeuroTriageLib.service import site_config
 from NeuroTriageLib.systems import kuo2019_config, nael2021_config, ye2019_config
 from NeuroTriageLib.systems.consensus_config import ConsensusConfig, ConsensusMember
 from NeuroTriageLib.systems.kuo2019_config import Kuo2019Config
@@ -59,6 +60,30 @@ def test_every_field_of_the_review_store_is_described():
     names |= {f"voxel_{name}" for name in ("index", "level", "type_level")}
     assert not [name for name in sorted(names) if f"`{name}`" not in document]
     assert f"format version {FORMAT_VERSION}" in document
+
+
+def test_every_key_of_a_nodes_site_file_is_described_under_its_section():
+    sections = dict(re.findall(r"^### `([^`]+)`\n(.*?)(?=^##|\Z)", text("node.md"), flags=re.MULTILINE | re.DOTALL))
+    kinds = {
+        **{"[node]": site_config.Node, "[[callers]]": site_config.Caller, "[limits]": site_config.Limits},
+        **{"[completeness]": site_config.Completeness, "[readers]": site_config.Readers, "[order]": site_config.Order},
+        **{"[[destinations]]": site_config.Destination, "[[listeners]]": site_config.Listener},
+        **{
+            "retry = { ... }": site_config.Retry,
+            "login = { ... }": site_config.Login,
+            "tls = { ... }": site_config.Tls,
+        },
+        **{"[http]": site_config.Http, "[[http.users]]": site_config.HttpUser},
+        **{"[retention]": site_config.Retention, "[[watch]]": site_config.Watch},
+    }
+    assert sections.keys() == kinds.keys()
+    missing = [
+        f"{section} {field.name}"
+        for section, kind in kinds.items()
+        for field in dataclasses.fields(kind)
+        if f"`{field.name}`" not in sections[section]
+    ]
+    assert not missing
 
 
 @pytest.mark.parametrize(
@@ -107,14 +132,15 @@ def test_links_between_documents_lead_somewhere():
                 assert (document.parent / target).exists(), f"{document.name} -> {target}"
 
 
-def test_every_complaint_names_a_test_that_exists():
-    rows = (ROOT / "docs" / "user_complaints.md").read_text(encoding="utf-8").splitlines()
-    rows = [row for row in rows if row.startswith("| ") and not row.startswith(("| complaint", "| ---"))]
+@pytest.mark.parametrize(("name", "heading"), [("user_complaints.md", "complaint"), ("threats.md", "threat")])
+def test_every_complaint_and_every_threat_names_tests_that_exist(name, heading):
+    rows = text(name).splitlines()
+    rows = [row for row in rows if row.startswith("| ") and not row.startswith((f"| {heading} |", "| ---"))]
     shown_by = [row.split("|")[3].strip() for row in rows]
     assert len(shown_by) > 20
     files = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "Testing").rglob("*.py")}
     for cell in shown_by:
         named = re.findall(r"`(\w+\.py)`(?: (\w+)\.\.\.)?", cell)
         assert named or cell == "not yet", cell
-        for name, beginning in named:
-            assert name in files and (not beginning or f"def test_{beginning}" in files[name]), (name, beginning)
+        for file, beginning in named:
+            assert file in files and (not beginning or f"def test_{beginning}" in files[file]), (file, beginning)

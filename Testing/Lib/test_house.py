@@ -53,10 +53,12 @@ ALLOWED_ROOMS: dict[str, set[str]] = {
     "experiments": {
         *("core", "config", "io", "catalog", "datasets", "simulation", "measurements", "training", "evaluation"),
     },
+    "node_client": {"core", "study_files"},
     "study_files": {"core", "io", "series_selection"},
     "worker": {"core", "catalog", "pipeline", "mr_pipeline", "outputs", "study_files"},
     "service": {
         *("core", "io", "series_selection", "preprocessing", "catalog", "triage_options", "pipeline", "outputs"),
+        "review",  # its durable files
     },
     "improvement": {
         *("core", "io", "worker", "catalog", "model_registry", "model_comparison", "training", "datasets"),
@@ -79,7 +81,21 @@ ALLOWED_PACKAGES: dict[str, set[str]] = {
     "inference": {"torch"},
     "systems": {"torch"},
     "training": {"torch", "matplotlib"},
-    "service": {"pydicom", "pynetdicom", "fastapi", "uvicorn", "starlette", "prometheus_client", "jinja2", "PIL"},
+    "service": {
+        "torch",
+        "pydicom",
+        "pynetdicom",
+        "pydantic",
+        "filelock",
+        "fastapi",
+        "uvicorn",
+        "starlette",
+        "anyio",
+        "prometheus_client",
+        "python_multipart",
+        "jinja2",
+        "PIL",
+    },
     "batch": {"torch", "ray", "dicomweb_client", "requests", "retrying"},
 }
 
@@ -101,6 +117,8 @@ IMPORT_NAMES = {
     "pylibjpeg-rle": "rle",
     "python-gdcm": "gdcm",
     "pillow": "PIL",
+    "prometheus-client": "prometheus_client",
+    "python-multipart": "python_multipart",
 }
 # pydicom loads these by itself.
 DECODERS = {"pyjpegls", "pylibjpeg", "pylibjpeg-openjpeg", "pylibjpeg-rle", "python-gdcm"}
@@ -296,7 +314,7 @@ def test_the_base_dependencies_are_what_the_library_imports():
     imported = {i.module.split(".")[0] for p in python_files(LIBRARY) for i in third_party(imports_of(p))}
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     base = {_requirement_name(line) for line in project["dependencies"]}
-    keys = ("train", "dicom", "cluster", "dicomweb")
+    keys = ("train", "dicom", "service", "cluster", "dicomweb")
     extras = {_requirement_name(line) for key in keys for line in project["optional-dependencies"][key]}
     assert imported - {_import_name(name) for name in base | extras} == set()
     assert {_import_name(name) for name in base - DECODERS} - imported == set()

@@ -37,7 +37,7 @@ def panel(mode: str = "good", grid_name: str = "tilted"):
     run.worker.command, run.described = fake_worker(mode), {}
     widget.ui.storePath.currentPath = ""
     slicer.app.userSettings().clear()
-    for section in ("study", "run", "findings", "view", "edit", "measure", "sign", "cases", "report"):
+    for section in ("study", "run", "findings", "view", "edit", "measure", "sign", "cases", "node", "report"):
         getattr(widget.ui, f"{section}Section").collapsed = False
     if grid_name:
         add_ct_node(made_exams.volume(made_exams.GRIDS[grid_name]))

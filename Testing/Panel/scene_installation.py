@@ -130,3 +130,14 @@ def test_the_settings_page_shows_and_keeps_what_the_panel_remembers(tmp_path):
     blind = page.findChildren(qt.QCheckBox)[0]
     blind.checked = True
     assert panel_settings.read("Reader") == "CD" and panel_settings.read("ReadBlind") == "true"
+
+
+def test_the_nodes_token_is_kept_and_not_shown():
+    panel()
+    panel_settings.write("NodeUrl", "https://node.example:8443")
+    page = make_page()
+    lines = page.findChildren(qt.QLineEdit)
+    assert any(line.text == "https://node.example:8443" for line in lines)
+    token = next(line for line in lines if line.echoMode == qt.QLineEdit.Password)
+    token.text = "secret"
+    assert panel_settings.read("NodeToken") == "secret"

@@ -23,7 +23,7 @@ PANEL_PX, VIEW_PX = 480, (560, 560)
 # letters and lines).
 SAME_PICTURE = 0.002
 NEUTRAL_FOLDER = "~/Reviews"  # pictures name no folder of the computer on which they were made
-SECTIONS = ("study", "run", "findings", "view", "edit", "measure", "sign", "cases", "improve", "report")
+SECTIONS = ("study", "run", "findings", "view", "edit", "measure", "sign", "cases", "improve", "node", "report")
 
 
 @dataclass

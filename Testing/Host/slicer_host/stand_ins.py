@@ -309,7 +309,7 @@ class ctkPathLineEdit(_UiProperties, QtWidgets.QWidget):
     currentPathChanged = Signal(str)
     CPP_SIGNALS = {"currentPathChanged(QString)": "currentPathChanged"}
     UI_PROPERTIES = ("filters",)
-    Dirs = 1  # ctkPathLineEdit::Dirs, as far as .ui files name it
+    Dirs, Files = 1, 2  # ctkPathLineEdit::Filter, whose values are those of QDir::Filter
 
     def __init__(self, parent=None):
         super().__init__(parent)

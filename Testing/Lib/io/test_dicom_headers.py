@@ -73,6 +73,32 @@ def test_an_absurd_number_of_frames_is_refused(tmp_path):
         open_input(path)
 
 
+def test_a_position_that_was_cut_to_one_number_is_no_position(tmp_path):
+    folder = write_stack(tmp_path, axial(), lambda k, item: setattr(item, "ImagePositionPatient", -110.0))
+    with open_input(folder) as (study,), pytest.raises(GeometryError, match="position"):
+        read_volume(study.series[0])
+
+
+def test_several_values_where_the_standard_has_one_count_as_missing(tmp_path):
+    twice = every(FrameOfReferenceUID=["1.2.3", "1.2.4"], PatientPosition=["HFS", "FFS"], SeriesDescription="A\\B")
+    with open_input(write_stack(tmp_path, axial(), twice)) as (study,):
+        (series,) = study.series
+        header = series.instances[0].header
+    assert not header.keys() & {"FrameOfReferenceUID", "PatientPosition"}
+    assert header["SeriesDescription"] == ["A", "B"]
+
+
+@pytest.mark.parametrize("depth", [3, 3000])
+def test_sequences_in_sequences_that_end_in_nowhere_are_damage(tmp_path, depth):
+    (path,) = write_stack(tmp_path, axial(count=1)).iterdir()
+    nest = b"\x08\x00\x40\x11SQ\0\0\xff\xff\xff\xff\xfe\xff\x00\xe0\xff\xff\xff\xff" * depth
+    content = path.read_bytes()
+    body = 144 + int.from_bytes(content[140:144], "little")  # behind preamble, prefix and file meta information
+    path.write_bytes(content[:body] + nest[:-4])
+    with quiet_pydicom(), pytest.raises(DicomError, match="damaged"):
+        read_header(path, PatientKeys())
+
+
 def test_a_damaged_file_among_good_ones_is_flagged_on_their_series(tmp_path):
     folder = write_stack(tmp_path, axial())
     victim = sorted(folder.iterdir())[11]

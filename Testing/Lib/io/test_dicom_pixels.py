@@ -108,11 +108,32 @@ def test_equal_values_in_one_rescale_tag_count_once(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "change", [every(RescaleIntercept=[-1024, 0]), every(RescaleSlope=[1, 2]), every(RescaleSlope=0.0)]
+    "change",
+    [
+        every(RescaleIntercept=[-1024, 0]),
+        every(RescaleSlope=[1, 2]),
+        every(RescaleSlope=0.0),
+        every(RescaleSlope=1e308),
+        every(RescaleIntercept=-1e300),
+    ],
 )
 def test_rescale_tags_that_contradict_themselves_are_refused(change, tmp_path):
     with pytest.raises(DicomError, match="no Hounsfield units"):
         read_hu(write_stack(tmp_path, axial(), change))
+
+
+def test_a_large_whole_slope_does_not_wrap_around(tmp_path):
+    stack = axial()
+    change = every(RescaleSlope=100_000, RescaleIntercept=0, Modality="MR")
+    values = read_hu(write_stack(tmp_path, stack, change))[0].array_kji
+    assert np.array_equal(values, (stack.values() + 1024) * 100_000.0) and values.max() > 2**25
+
+
+def test_a_syntax_that_is_none_is_refused(tmp_path):
+    (path,) = write_stack(tmp_path, axial(count=1)).iterdir()
+    path.write_bytes(path.read_bytes().replace(b"1.2.840.10008.1.2.1\0", b"1.2.840.10008.1.1\0\0\0", 1))
+    with pytest.raises(DicomError, match="syntax is unknown"):
+        read_hu(path)
 
 
 def ct_like(offset: int) -> CtStack:

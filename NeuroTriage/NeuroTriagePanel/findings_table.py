@@ -81,7 +81,8 @@ class FindingsTable:
         self.select(selected)
 
     def _fill(self, number: int, row: FindingRow, shown: Collection[str]) -> None:
-        texts = (row.name, "", row.volume_text, row.doubt_text, row.slice_text, row.decision_text)
+        unseen = "not assessed" if row.probability is None else ""
+        texts = (row.name, unseen, row.volume_text, row.doubt_text, row.slice_text, row.decision_text)
         for column, text in enumerate(texts):
             item = qt.QTableWidgetItem(text)
             item.setToolTip(row.tooltip)
@@ -98,19 +99,19 @@ class FindingsTable:
         if row.status == "found" and row.volume_text != NONE:
             first.setFlags(qt.Qt.ItemIsEnabled | qt.Qt.ItemIsSelectable | qt.Qt.ItemIsUserCheckable)
             first.setCheckState(qt.Qt.Checked if row.code in shown else qt.Qt.Unchecked)
-        self._table.setCellWidget(number, _PROBABILITY, self._bar(row))
+        if row.probability is not None:
+            self._table.setCellWidget(number, _PROBABILITY, self._bar(row))
 
     def _bar(self, row: FindingRow):
-        """The probability as a bar with the threshold's tick, or the word for what could not be looked at."""
+        """The probability as a bar with the threshold's tick."""
         label = qt.QLabel()
         label.toolTip = row.tooltip
         label.setAlignment(qt.Qt.AlignCenter)
         label.setAttribute(qt.Qt.WA_TransparentForMouseEvents)
-        if row.probability is None:
-            label.text = "not assessed"
-            label.styleSheet = f"color: {color(self._table, 'quiet').name()};"
-        else:
-            label.setPixmap(probability_bar(self._table, row))
+        # A ground of its own: the figure's colours would be lost on that of the selected row.
+        ground = color(self._table, "present").name() if row.status == "found" else "palette(base)"
+        label.styleSheet = f"background: {ground};"
+        label.setPixmap(probability_bar(self._table, row))
         return label
 
     def _on_cell_clicked(self, row: int, column: int) -> None:

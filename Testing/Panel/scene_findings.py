@@ -24,7 +24,7 @@ def test_the_table_is_sorted_by_urgency_and_says_what_was_not_detected_and_not_a
     names = ["Any hemorrhage", "Intraparenchymal", "Subdural", "Epidural", "Intraventricular", "Subarachnoid"]
     assert [row[0] for row in rows] == names
     assert rows[1][2] == "0.8" and rows[1][4] == "5" and rows[4][2] == "–"
-    assert widget.ui.findingsTable.cellWidget(3, 1).text == "not assessed"
+    assert widget.ui.findingsTable.item(3, 1).text() == "not assessed"
     select(widget, "EDH")
     assert "not assessed. The vertex is not in the image." in widget.ui.opinionsLabel.text
 

@@ -2,7 +2,7 @@
 # Each makes its own environment (.venv) first, and asks Debian for the shared libraries that it misses.
 #
 #   make demo      read the sample study and write out/demo
-#   make demo-mri  the same with the sample MRI, into out/demo-mri; it needs a model pack for MRI
+#   make demo-mri  the same with the sample MRI, into out/demo-mri
 #   make test      all tests but the slow ones, in minutes
 #   make test-all  the slow ones too
 #   make check     style, formatting and types

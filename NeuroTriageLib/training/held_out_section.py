@@ -24,7 +24,8 @@ def held_out_section(metrics: dict[str, Any]) -> list[str]:
         lines += ["", "## Held-out exams (simulated, not patients)", ""]
         lines += [
             f"{figures['exams']} simulated exams of heads that no training saw ({', '.join(figures['heads'])}), "
-            f"{figures['settings']} settings of the simulator, {figures['positive']} with hemorrhage.",
+            f"{figures['settings']} settings of the simulator, {figures['positive']} with "
+            f"{figures.get('positive_of', 'hemorrhage')}.",
             "",
         ]
         lines += ["| finding | " + " | ".join(COLUMNS.values()) + " |", "|---" * (1 + len(COLUMNS)) + "|"]

@@ -20,8 +20,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from NeuroTriageLib.catalog import load_system
-from NeuroTriageLib.core.codes import ANY
+from NeuroTriageLib.catalog import MR_SYSTEM, load_system
+from NeuroTriageLib.core.codes import ANY, MR_CODES
 from NeuroTriageLib.evaluation import metrics
 from NeuroTriageLib.evaluation.columns import Columns, answered_groups, mean
 from NeuroTriageLib.evaluation.exam_records import ExamRecord, read_records
@@ -33,23 +33,24 @@ from NeuroTriageLib.training.consensus_card import consensus_card
 from NeuroTriageLib.training.held_out_section import HELD_OUT, REAL_SCANS
 from NeuroTriageLib.training.kuo2019_card import KUO_2019
 from NeuroTriageLib.training.model_card import model_card
+from NeuroTriageLib.training.nael2021_card import NAEL_2021
 from NeuroTriageLib.training.ye2019_card import YE_2019
 from Testing.Benchmarks.false_alarms import read_real
 
-PUBLICATIONS = {"kuo2019": KUO_2019, "chang2018": CHANG_2018, "ye2019": YE_2019}
+PUBLICATIONS = {"kuo2019": KUO_2019, "chang2018": CHANG_2018, "ye2019": YE_2019, MR_SYSTEM: NAEL_2021}
 
 
 def held_out(records: Sequence[ExamRecord], system: str, settings: str) -> dict[str, Any]:
     """A system's figures per finding, as plain values; None where one is not defined."""
+    groups = answered_groups(records, system, MR_CODES if system == MR_SYSTEM else SIZED_GROUPS)
+    counted = groups if system == MR_SYSTEM else (ANY,)
     return {
         "exams": len(records),
         "settings": settings,
         "heads": sorted({record.anatomy for record in records}),
-        "positive": sum(record.truth[ANY].present for record in records),
-        "findings": {
-            group: figures(Columns.of(records, system, group))
-            for group in answered_groups(records, system, SIZED_GROUPS)
-        },
+        "positive": sum(any(record.truth[code].present for code in counted) for record in records),
+        "positive_of": "one of these findings" if system == MR_SYSTEM else "hemorrhage",
+        "findings": {group: figures(Columns.of(records, system, group)) for group in groups},
     }
 
 
@@ -105,7 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pack", type=Path)
-    parser.add_argument("evaluation", type=Path, help="folder that evaluate_simulated.py wrote")
+    parser.add_argument("evaluation", type=Path, help="folder that evaluate_simulated(_mr).py wrote")
     parser.add_argument("--real", nargs=2, action="append", default=[], metavar=("NAME", "STUDY"))
     options = parser.parse_args(arguments)
     manifest = read_manifest(options.pack)

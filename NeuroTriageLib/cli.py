@@ -6,7 +6,6 @@ import argparse
 import json
 import os
 import sys
-import time
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 
 from . import __version__
 from .core.errors import ConfigError, NeuroTriageError, SeriesSelectionError
+from .terminal import ProgressBar, StatusLine, lines_of, say
 
 NOTICE = "Research software, not for diagnosis."
 EXIT_CODES = "Exit codes: 0 done, 2 usage, 3 unreadable input, 4 no suitable series, 5 model, 1 anything else."
@@ -26,21 +26,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return options.run(options)
     except NeuroTriageError as error:
-        _say(f"neurotriage: error: {error.message()}")
+        say(f"neurotriage: error: {error.message()}")
         return error.exit_code
     except KeyboardInterrupt:
-        _say("neurotriage: interrupted; nothing half-written is left.")
+        say("neurotriage: interrupted; nothing half-written is left.")
         return 1
     except BrokenPipeError:  # the reader of our output has gone (identify | head): nothing more to say to it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except MemoryError:
-        _say("neurotriage: error: The computer ran out of memory. Close other programs or use --device cpu.")
+        say("neurotriage: error: The computer ran out of memory. Close other programs or use --device cpu.")
         return 1
     except Exception as error:  # a bug of ours: one line for the user, the traceback on request
         if options.debug:
             traceback.print_exc()
-        _say(f"neurotriage: unexpected error: {type(error).__name__}: {error} Run again with --debug and report it.")
+        say(f"neurotriage: unexpected error: {type(error).__name__}: {error} Run again with --debug and report it.")
         return 1
 
 
@@ -87,7 +87,7 @@ def _triage(options: argparse.Namespace) -> int:
     dicom = DicomWriter(options) if options.dicom else None
     from .pipeline import triage_input
 
-    bar = _ProgressBar()
+    bar = ProgressBar()
     readers, choices = readers_of(options), choices_of(options)
     on_series = None if dicom is None else dicom.read_source
     results = triage_input(options.input, readers, choices, progress=bar, on_series=on_series)
@@ -102,10 +102,10 @@ def _triage(options: argparse.Namespace) -> int:
     for path in paths:
         print(path)
     if scene.error is not None:
-        _say(f"neurotriage: scene.mrb was not written: {scene.error.message()}")
+        say(f"neurotriage: scene.mrb was not written: {scene.error.message()}")
     if any(result.readings for result in results):
         return 0
-    _say("neurotriage: the exam could not be looked at; that is not a negative result.")
+    say("neurotriage: the exam could not be looked at; that is not a negative result.")
     return SeriesSelectionError.exit_code
 
 
@@ -122,7 +122,7 @@ def _add_batch(commands: Any) -> None:
 def _batch(options: argparse.Namespace) -> int:
     from .batch.command import run_batch
 
-    line = _StatusLine()
+    line = StatusLine()
     try:
         summary = run_batch(options, line)
     finally:
@@ -133,7 +133,7 @@ def _batch(options: argparse.Namespace) -> int:
         print(path)
     if summary.failed:
         count = f"{summary.failed} exam{'s' if summary.failed > 1 else ''} failed"
-        _say(f"neurotriage: {count}; failures.csv says why. Try again with --retry-failed.")
+        say(f"neurotriage: {count}; failures.csv says why. Try again with --retry-failed.")
     return 1 if summary.failed else 0
 
 
@@ -167,25 +167,8 @@ def _info(options: argparse.Namespace) -> int:
     from .catalog import describe, describe_pack
 
     document = describe_pack(options.pack) if options.pack else describe()
-    print(json.dumps(document, indent=2) if options.json else "\n".join(_lines(document)))
+    print(json.dumps(document, indent=2) if options.json else "\n".join(lines_of(document)))
     return 0
-
-
-def _lines(value: Any, indent: str = "") -> list[str]:
-    """A JSON-like value as indented lines for people."""
-    if isinstance(value, dict):
-        items = [(f"{key}:", item) for key, item in value.items()]
-    elif isinstance(value, list):
-        items = [("-", item) for item in value]
-    else:
-        return [f"{indent}{value}"]
-    lines = []
-    for name, item in items:
-        if isinstance(item, (dict, list)) and item:
-            lines += [f"{indent}{name}", *_lines(item, indent + "  ")]
-        else:
-            lines.append(f"{indent}{name} {item}")
-    return lines
 
 
 def _add_simulate(commands: Any) -> None:
@@ -197,7 +180,7 @@ def _add_simulate(commands: Any) -> None:
 
 
 def _simulate(options: argparse.Namespace) -> int:
-    bar = _ProgressBar()
+    bar = ProgressBar()
     folders = options.simulate(options, bar)
     bar.close()
     for folder in folders:
@@ -286,12 +269,12 @@ def _evaluate(options: argparse.Namespace) -> int:
 
     if options.output is not None:
         check_output_folder(options.output, force=options.force)
-    bar = _ProgressBar()
+    bar = ProgressBar()
     result = evaluate(options, progress=bar)
     bar.close()
     print(result.text)
     for line in (*result.warnings, *result.written):
-        _say(f"neurotriage: {line}")
+        say(f"neurotriage: {line}")
     return 0
 
 
@@ -320,7 +303,7 @@ def _add_models(commands: Any) -> None:
 
 
 def _models(options: argparse.Namespace) -> int:
-    bar = _ProgressBar()
+    bar = ProgressBar()
     lines: list[str] = []
     code = options.models(options, lines.append, bar)
     bar.close()
@@ -337,59 +320,6 @@ def _add_serve(commands: Any) -> None:
     parser = commands.add_parser("node", help="what the node is doing, and what an operator can do about it")
     add_node_arguments(parser.add_subparsers(required=True, metavar="ACTION"))
     parser.set_defaults(run=lambda options: options.node(options, print))
-
-
-class _ProgressBar:
-    """One line that is redrawn on a terminal; one line per stage elsewhere."""
-
-    WIDTH = 30
-
-    def __init__(self) -> None:
-        self._terminal = sys.stderr.isatty()
-        self._stage = ""
-
-    def __call__(self, stage: str, fraction: float) -> None:
-        if self._terminal:
-            done = round(self.WIDTH * min(max(fraction, 0.0), 1.0))
-            sys.stderr.write(f"\r\x1b[K{stage:<14} [{'#' * done}{'.' * (self.WIDTH - done)}] {fraction:4.0%}")
-            sys.stderr.flush()
-        elif stage != self._stage:
-            _say(f"{stage} ...")
-        self._stage = stage
-
-    def close(self) -> None:
-        """Leave the terminal's line free."""
-        if self._terminal:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
-
-
-class _StatusLine:
-    """One line that is redrawn on a terminal; a line every half minute elsewhere."""
-
-    PAUSE_S = 30.0
-
-    def __init__(self) -> None:
-        self._terminal = sys.stderr.isatty()
-        self._stage, self._text, self._said_at = "", "", 0.0
-
-    def __call__(self, stage: str, text: str) -> None:
-        if self._terminal:
-            sys.stderr.write(f"\r\x1b[K{text}")
-            sys.stderr.flush()
-        elif stage != self._stage or time.monotonic() - self._said_at >= self.PAUSE_S:
-            _say(text)
-            self._said_at = time.monotonic()
-        self._stage, self._text = stage, text
-
-    def close(self) -> None:
-        """Leave the last state standing."""
-        if self._text and self._terminal:
-            _say("")
-
-
-def _say(message: str) -> None:
-    print(message, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -154,7 +154,7 @@ def test_packs_belong_to_a_consensus(tmp_path, capsys):
 
 
 def test_a_bug_is_one_line_and_a_traceback_only_when_asked_for(monkeypatch, capsys):
-    monkeypatch.setattr(cli, "_lines", lambda document: 1 / 0)
+    monkeypatch.setattr(cli, "lines_of", lambda document: 1 / 0)
     assert cli.main(["info"]) == 1
     said = capsys.readouterr().err
     assert "ZeroDivisionError" in said and "Traceback" not in said

@@ -46,7 +46,9 @@ ALLOWED_ROOMS: dict[str, set[str]] = {
     "mr_pipeline": {"core", "series_selection", "preprocessing", "measurements"},
     "triage_options": {"core", "io", "series_selection", "catalog", "pipeline", "outputs"},
     "batch": {"core", "io", "series_selection", "catalog", "triage_options", "pipeline", "outputs", "review"},
+    "terminal": set(),
     "cli": {
+        "terminal",
         *("core", "io", "series_selection", "catalog", "triage_options", "pipeline", "outputs", "simulation"),
         *("training", "evaluation", "datasets", "batch", "service", "model_comparison", "experiments"),
     },

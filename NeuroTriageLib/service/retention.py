@@ -46,9 +46,9 @@ class RetentionSweep:
     def sweep(self) -> int:
         """Remove what the rule says, and return how many folders went."""
         removed = 0
-        for days, state in ((self._rule.images_days, "done"), (self._rule.set_aside_days, "set_aside")):
+        for days, set_aside in ((self._rule.images_days, False), (self._rule.set_aside_days, True)):
             if days is not None:
-                removed += sum(self.remove_images(row["study_uid"]) for row in self._old_images(state, days))
+                removed += sum(self.remove_images(row["study_uid"]) for row in self._old_images(days, set_aside))
         if self._rule.results_days is not None:
             removed += sum(self.remove_results(row["id"]) for row in self._old_results(self._rule.results_days))
         return removed + self._make_room(self._rule.disk_share)
@@ -111,13 +111,13 @@ class RetentionSweep:
         shutil.rmtree(gone, ignore_errors=True)
         return True
 
-    def _old_images(self, state: str, days: float) -> list[sqlite3.Row]:
-        """Studies, each exam of which is past and old; oldest first."""
+    def _old_images(self, days: float, set_aside: bool = False) -> list[sqlite3.Row]:
+        """Studies, each exam of which is past and old; oldest first. One exam that was set aside makes a study such."""
         return self._ledger.rows(
             f"SELECT study_uid, MAX({_ENDED_AT}) AS ended FROM exam WHERE {_STUDY_IS_PAST} GROUP BY study_uid"
-            " HAVING ended <= :before AND SUM(state = :state) > 0"
+            " HAVING ended <= :before AND MAX(state = 'set_aside') = :set_aside"
             f" AND SUM({_HAS_IMAGES}) > 0 AND MIN({_NOTHING_OWED}) = 1 ORDER BY ended",
-            {"before": self._ledger.now() - days * DAY_S, "state": state},
+            {"before": self._ledger.now() - days * DAY_S, "set_aside": set_aside},
         )
 
     def _old_results(self, days: float) -> list[sqlite3.Row]:
@@ -129,7 +129,7 @@ class RetentionSweep:
     def _make_room(self, share: float) -> int:
         """Images of the oldest exams first, then their results, until the disk is emptier than the share."""
         removed = 0
-        for row in self._old_images("done", 0.0):
+        for row in self._old_images(0.0):
             if self._data.used_share() <= share:
                 return removed
             removed += self.remove_images(row["study_uid"])

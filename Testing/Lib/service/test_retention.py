@@ -34,7 +34,7 @@ class Archive:
         exam = self.queue.claim()
         assert exam is not None
         if state == "set_aside":
-            self.queue.failed(exam.id, "reason")
+            self.queue.failed(exam.id, "reason", lambda *_: None)
             return exam.id
         (self.data.results / f"r{exam.id}").mkdir()
         self.queue.answer(exam.id, ExamAnswer("found", f"r{exam.id}", (), {}), lambda *_: None)
@@ -111,6 +111,27 @@ def test_images_of_exams_that_were_set_aside_go_by_their_own_rule(archive: Archi
     archive.now += 30 * DAY_S
     archive.retention.sweep()
     assert (archive.kept(), archive.states()) == ((0, 0), ["deleted"])
+
+
+def test_images_of_a_study_that_was_set_aside_later_are_kept_as_long_as_those_of_any_such(archive: Archive) -> None:
+    archive.add(1)
+    archive.add(1, "set_aside", image=2)
+    archive.now += 10 * DAY_S
+    assert archive.retention.sweep() == 0
+    archive.now += 30 * DAY_S
+    archive.retention.sweep()
+    assert archive.kept() == (0, 0)
+
+
+def test_images_that_are_kept_longer_than_results_go_all_the_same(tmp_path: Path) -> None:
+    archive = Archive(tmp_path, Retention(images_days=30, results_days=7, disk_share=1.0))
+    archive.add(1)
+    archive.now += 10 * DAY_S
+    archive.retention.sweep()
+    assert (archive.kept(), archive.states()) == ((1, 0), ["deleted"])
+    archive.now += 30 * DAY_S
+    archive.retention.sweep()
+    assert archive.kept() == (0, 0)
 
 
 def test_a_study_that_is_sent_again_after_its_images_went_is_a_further_exam(archive: Archive) -> None:

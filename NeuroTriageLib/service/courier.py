@@ -79,10 +79,11 @@ class Courier:
         return True
 
     def _try(self, work: Callable[[], bool]) -> bool:
-        """Whether there was work; a full disk or a locked ledger is told and tried again at the next turn."""
+        """Whether there was work. What goes wrong, such as a full disk, is told and tried again at the next turn: a
+        thread that ended would leave its destination without results."""
         try:
             return work()
-        except (sqlite3.Error, OSError):
+        except Exception:
             LOG.exception("The outbox could not be worked on; it is tried again.")
             return False
 

@@ -82,7 +82,7 @@ class ExamAnswer:
 
 
 RowsFor = Callable[[sqlite3.Connection, sqlite3.Row, ExamAnswer], None]
-"""Adds the deliveries and notices of an answered exam, inside the transaction that makes it "answered"."""
+"""Adds the deliveries and notices of an exam, inside the transaction that makes it "answered" or "set_aside"."""
 
 
 class ExamQueue:
@@ -236,8 +236,9 @@ class ExamQueue:
                 rows_for(db, db.execute("SELECT * FROM exam WHERE id = ?", (exam_id,)).fetchone(), answer)
         return bool(changed)
 
-    def failed(self, exam_id: int, reason: str) -> None:
-        """A reader failed or died on the exam: once more later, or it is set aside."""
+    def failed(self, exam_id: int, reason: str, rows_for: RowsFor) -> None:
+        """A reader failed or died on the exam: once more later, or it is set aside, which is told to who wants to hear
+        of exams that could not be looked at."""
         with self._ledger.transaction() as db:
             exam = db.execute("SELECT * FROM exam WHERE id = ? AND state = 'reading'", (exam_id,)).fetchone()
             if exam is None:
@@ -251,6 +252,8 @@ class ExamQueue:
             self._ledger.note(db, "failed", f"try {tries}: {reason}", exam_id)
             if state == "set_aside":
                 self._ledger.note(db, "set aside", reason, exam_id)
+                set_aside = db.execute("SELECT * FROM exam WHERE id = ?", (exam_id,)).fetchone()
+                rows_for(db, set_aside, ExamAnswer("could_not_look", None, (), {}, reason))
 
     def release(self, exam_id: int) -> None:
         """The node stops while the exam is read: it is read again later, and that is no try."""

@@ -1,4 +1,4 @@
-"""What a listener is told about an answered exam: findings and confidence; the exam by its UIDs, never the patient."""
+"""What a listener is told about an exam that was answered or set aside: findings and confidence; never the patient."""
 
 from __future__ import annotations
 
@@ -22,14 +22,15 @@ def notice_payload(exam: sqlite3.Row, answer: Answer, results: Sequence[ResultFi
     """The JSON of a notice; docs/delivery.md describes every field.
 
     Args:
-        exam: its row of the ledger, with findings.
+        exam: its row of the ledger, with findings; of one that was set aside there are none.
         answer: as a whole.
         results: its DICOM objects.
     """
+    name, set_aside = f"{exam['study_uid']}/{exam['revision']}", exam["state"] == "set_aside"
     return {
         "format": FORMAT,
-        "event": "exam_answered",
-        "notice": f"{exam['study_uid']}/{exam['revision']}",
+        "event": "exam_set_aside" if set_aside else "exam_answered",
+        "notice": f"{name}/set_aside" if set_aside else name,  # another one than that of a later answer
         "study_instance_uid": exam["study_uid"],
         "revision": exam["revision"],
         "source": exam["source"],

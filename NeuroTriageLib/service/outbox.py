@@ -91,8 +91,9 @@ class Outbox:
     def rows_for(self, db: sqlite3.Connection, exam: sqlite3.Row, answered: ExamAnswer) -> None:
         """Put an exam's results and notices into the outbox (exam_queue.RowsFor).
 
-        Called in the transaction that makes the exam "answered": so an answer and what is owed for it are on the disk
-        together. Called again for the same exam it adds nothing. An exam without a result has nothing to deliver.
+        Called in the transaction that makes the exam "answered" or "set_aside": so an answer and what is owed for it
+        are on the disk together. Called again for the same answer it adds nothing. An exam without a result has nothing
+        to deliver. An answer after all takes the place of the notice that the exam was set aside.
 
         Args:
             db: the transaction.
@@ -117,8 +118,11 @@ class Outbox:
             if _concerns(listener, answer, exam["source"]):
                 payload = json.dumps(notice_payload(exam, answer, files))
                 db.execute(
-                    "INSERT OR IGNORE INTO notice (exam_id, listener, payload, state, waiting_since, next_try_at)"
-                    " VALUES (?, ?, ?, 'waiting', ?, ?)",
+                    "INSERT INTO notice (exam_id, listener, payload, state, waiting_since, next_try_at)"
+                    " VALUES (?, ?, ?, 'waiting', ?, ?) ON CONFLICT (exam_id, listener) DO UPDATE SET"
+                    " payload = excluded.payload, state = 'waiting', tries = 0, waiting_since = excluded.waiting_since,"
+                    " next_try_at = excluded.next_try_at, reason = NULL, sent_at = NULL"
+                    " WHERE payload <> excluded.payload",
                     (exam_id, listener.name, payload, now, now),
                 )
 
@@ -162,11 +166,11 @@ class Outbox:
             self.ledger.note(db, "sent", f"{row['destination']} {row['sop_uid']}", row["exam_id"])
 
     def told(self, row: sqlite3.Row) -> None:
-        """A listener has taken a notice."""
+        """A listener has taken a notice; one that took its place meanwhile waits."""
         with self.ledger.transaction() as db:
             db.execute(
-                "UPDATE notice SET state = 'sent', sent_at = ?, reason = NULL WHERE id = ?",
-                (self.ledger.now(), row["id"]),
+                "UPDATE notice SET state = 'sent', sent_at = ?, reason = NULL WHERE id = ? AND payload = ?",
+                (self.ledger.now(), row["id"], row["payload"]),
             )
             self.ledger.note(db, "told", row["listener"], row["exam_id"])
 
@@ -245,7 +249,7 @@ class Outbox:
         Of an exam whose files are gone nothing is tried.
         """
         now, count = self.ledger.now(), 0
-        exams = "SELECT id FROM exam WHERE study_uid = ? AND state IN ('answered', 'done')"
+        exams = "SELECT id FROM exam WHERE study_uid = ? AND state IN ('answered', 'done', 'set_aside')"
         with self.ledger.transaction() as db:
             for (exam_id,) in db.execute(exams, (study_uid,)).fetchall():
                 rows = 0
@@ -256,7 +260,9 @@ class Outbox:
                         (now, now, exam_id),
                     ).rowcount
                 if rows:
-                    db.execute("UPDATE exam SET state = 'answered', done_at = NULL WHERE id = ?", (exam_id,))
+                    db.execute(
+                        "UPDATE exam SET state = 'answered', done_at = NULL WHERE id = ? AND state = 'done'", (exam_id,)
+                    )
                     self.ledger.note(db, "sent again", f"{rows} given up before", exam_id)
                 count += rows
         return count

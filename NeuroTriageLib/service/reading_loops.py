@@ -34,7 +34,7 @@ class ReadingRoom:
         queue: of exams.
         folder: images and results.
         settings: [readers] of the site's file.
-        rows_for: adds what is to be sent of an answered exam, in its transaction.
+        rows_for: adds what is to be sent of an exam that is answered or set aside, in its transaction.
         has_room: False while there is too little room on the disk to write results.
         process: makes the handle of a reader's process.
     """
@@ -107,7 +107,7 @@ class ReadingLoop:
 
     def _fail(self, exam: QueuedExam, reason: str) -> None:
         log.warning("reading failed", extra={"exam": exam.id, "try": exam.tries + 1, "reason": reason})
-        self._room.queue.failed(exam.id, reason)
+        self._room.queue.failed(exam.id, reason, self._room.rows_for)
 
 
 class FirstLookLoop:

@@ -10,7 +10,6 @@ from typing import Any
 
 from pydicom import dcmread
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
 
 from .. import __version__
 from ..core.codes import FINDING_CODES
@@ -54,10 +53,9 @@ class WorkItems:
         notice = json.loads(payload)
         try:
             header = dcmread(header_file, stop_before_pixels=True, specific_tags=list(PATIENT_KEYWORDS))
-        except (OSError, InvalidDicomError):
+            body = json.dumps([work_item(notice, header).to_json_dict()]).encode()
+        except Exception:  # what a made-up image makes pydicom raise is not to be foreseen; nothing is kept of it
             return Refusal("The file that says whose exam it is is damaged.", lasting=True)
-        item = work_item(notice, header)
-        body = json.dumps([item.to_json_dict()]).encode()
         path = f"/workitems?{work_item_uid(listener, notice)}"
         status = self._poster.post(path, [body], len(body), {"Content-Type": "application/dicom+json"}).status
         if status in (401, 403, 404):  # passes when somebody mends login or address

@@ -166,7 +166,7 @@ def test_three_failures_set_an_exam_aside_with_its_reason_and_others_come_betwee
             exam = ward.queue.claim()
             assert exam is not None
         assert exam.study_uid == study_uid(1)
-        ward.queue.failed(exam.id, f"reason {number}")
+        ward.queue.failed(exam.id, f"reason {number}", no_rows)
     assert (ward.exam(1)["state"], ward.exam(1)["reason"], ward.exam(1)["tries"]) == ("set_aside", "reason 2", 3)
     assert ward.queue.claim() is None
     assert ward.queue.try_again(study_uid(1)) == 1

@@ -181,7 +181,7 @@ def test_the_commands_check_tell_and_try_again(tmp_path: Path, capsys: pytest.Ca
     for _ in range(3):
         exam = node.queue.claim()
         assert exam is not None
-        node.queue.failed(exam.id, "It cannot be read.")
+        node.queue.failed(exam.id, "It cannot be read.", node.outbox.rows_for)
     node.stop()
     assert cli.main(["node", "status", *config, "--json"]) == 0
     status = json.loads(capsys.readouterr().out)

@@ -12,11 +12,15 @@ from pathlib import Path
 import pytest
 
 from NeuroTriageLib.core.errors import ConfigError
+from NeuroTriageLib.service.exam_queue import Arrival, ExamAnswer, ExamQueue
 from NeuroTriageLib.service.http_post import WebServer, read_secret
+from NeuroTriageLib.service.inbox import Inbox
 from NeuroTriageLib.service.outbox import Outbox
-from NeuroTriageLib.service.site_config import Destination, Listener, Login, Retry
+from NeuroTriageLib.service.site_config import Completeness, Destination, Limits, Listener, Login, Order, Retry
 from Testing.Lib.service.pacs import at_work, until
+from Testing.Lib.service.small_exams import as_bytes, small_image
 from Testing.Lib.service.small_results import (
+    FOUND,
     PATIENT_NAME,
     SOON,
     Clock,
@@ -24,6 +28,7 @@ from Testing.Lib.service.small_results import (
     exam_state,
     make_outbox,
     states,
+    write_results,
 )
 from Testing.Lib.service.web_server import WebSite, failed_response, serving
 
@@ -200,6 +205,75 @@ def test_a_notice_is_told_once_and_a_listener_that_refuses_it_for_good_is_given_
         run_until_done(outbox, answered_exam(outbox))
     assert len(site.requests) == 1 and states(outbox, "notice") == ["given_up", "sent"]
     assert reasons(outbox, "notice") == {"It refused the notice (status 422)."}
+
+
+class SetAside:
+    """An outbox with one exam that no reader could read; it is told of, and may be answered after all."""
+
+    def __init__(self, folder: Path, listener: Listener, header: bytes | None = None) -> None:
+        self.outbox = make_outbox(folder, [], [listener])
+        ledger, data = self.outbox.ledger, self.outbox.data
+        self.queue = ExamQueue(ledger, Completeness(), Order(), max_tries=1)
+        inbox = Inbox(ledger, data, self.queue, Limits(keep_free_gb=0.0))
+        self.study = inbox.receive([as_bytes(small_image(1, 1))], Arrival("CT1")).uids.study
+        if header is not None:
+            next(data.inbox.rglob("*.dcm")).write_bytes(header)
+        self.queue.finish(self.study)
+        self.queue.failed(self._claimed(), "The reader ended unexpectedly.", self.outbox.rows_for)
+
+    def answer_after_all(self) -> int:
+        self.queue.try_again(self.study)
+        exam_id = self._claimed()
+        write_results(self.outbox.data.results / "folder", self.study)
+        self.queue.answer(exam_id, ExamAnswer("found", "folder", (FOUND,), {}), self.outbox.rows_for)
+        return exam_id
+
+    def _claimed(self) -> int:
+        exam = self.queue.claim()
+        assert exam is not None
+        return exam.id
+
+
+def test_an_exam_that_was_set_aside_is_told_with_its_reason_and_so_is_its_later_answer(tmp_path: Path) -> None:
+    with serving(WebSite()) as site:
+        exam = SetAside(tmp_path, hook(site))
+        with at_work(exam.outbox):
+            until(lambda: states(exam.outbox, "notice") == ["sent"])
+        run_until_done(exam.outbox, exam.answer_after_all())
+    first, second = (json.loads(request.body) for request in site.requests)
+    assert (first["event"], first["answer"]) == ("exam_set_aside", "could_not_look")
+    assert (first["reason"], first["findings"]) == ("The reader ended unexpectedly.", [])
+    assert (second["event"], second["answer"], len(second["results"])) == ("exam_answered", "found", 4)
+    keys = {request.headers["idempotency-key"] for request in site.requests}
+    assert keys == {f"{exam.study}/1/set_aside", f"{exam.study}/1"}
+
+
+def test_an_answer_that_comes_while_its_exam_is_told_to_be_set_aside_is_told_too(tmp_path: Path) -> None:
+    exam = SetAside(tmp_path, hook(WebSite(url="http://127.0.0.1:1")))
+    (row,) = exam.outbox.due_notices("hook", 1)
+    exam.answer_after_all()
+    exam.outbox.told(row)
+    assert states(exam.outbox, "notice") == ["waiting"]
+
+
+def test_a_set_aside_exams_notice_that_was_given_up_is_told_again_on_demand(tmp_path: Path) -> None:
+    with serving(WebSite(status=422)) as site:
+        exam = SetAside(tmp_path, hook(site))
+        with at_work(exam.outbox):
+            until(lambda: states(exam.outbox, "notice") == ["given_up"])
+            site.status = 200
+            assert exam.outbox.send_again(exam.study) == 1
+            until(lambda: states(exam.outbox, "notice") == ["sent"])
+    assert [row["state"] for row in exam.outbox.ledger.rows("SELECT state FROM exam")] == ["set_aside"]
+
+
+@pytest.mark.parametrize("header", [b"no DICOM", bytes(128) + b"DICM\x10\x00\x20\x00ZZ\x04\x004711"])  # ZZ: no VR
+def test_a_header_that_nobody_understands_gives_up_its_work_item_and_no_other(tmp_path: Path, header: bytes) -> None:
+    with serving(WebSite(status=201)) as site:
+        exam = SetAside(tmp_path, hook(site, kind="ups"), header)
+        run_until_done(exam.outbox, answered_exam(exam.outbox))
+        with at_work(exam.outbox):
+            until(lambda: states(exam.outbox, "notice") == ["given_up", "sent"])
 
 
 def test_a_work_item_names_patient_study_priority_and_findings(tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ PAGES_FOLDER = Path(__file__).with_name("pages")
 ASSETS = {"worklist.css": "text/css", "worklist.js": "text/javascript", "icon.svg": "image/svg+xml"}
 HOURS, MOST_HOURS = 24.0, 31 * 24.0  # of the worklist: what is asked for when nothing is said, and at most; ours
 MOST_FORM_BYTES = 4096  # of a name and a password; ours
+FORM_S = 10.0  # within which they must have come: nobody without a password holds a connection for long; ours
 
 Reader = Annotated[Caller, Depends(may("read"))]
 Sender = Annotated[Caller, Depends(may("send"))]
@@ -74,6 +75,7 @@ def make_app(parts: HttpParts) -> Guard:
     app.add_exception_handler(NeuroTriageError, _told)
     app.add_exception_handler(TooManyTries, _too_many)
     app.add_exception_handler(sqlite3.Error, _ledger_is_away)
+    app.add_exception_handler(TimeoutError, _too_slow)
     _add_pages(app, parts)
     _add_state(app, parts, refused)
     _add_exams(app, parts)
@@ -110,7 +112,7 @@ def _add_pages(app: FastAPI, parts: HttpParts) -> None:
     @app.post("/login")
     async def log_in(request: Request) -> Response:
         check_same_site(request)
-        name, password = _name_and_password(await _small_body(request))
+        name, password = _name_and_password(await asyncio.wait_for(_small_body(request), FORM_S))
         try:
             secret = await asyncio.to_thread(parts.access.log_in, name, password, address_of(request))
         except TooManyTries as error:
@@ -215,8 +217,6 @@ def _add_stow(app: FastAPI, parts: HttpParts, stow: StowReceiver) -> None:
             status, answer = await stow.receive(told, body(request))
         except InputError as error:
             return JSONResponse({"error": error.message()}, 400)
-        except TimeoutError:
-            return JSONResponse({"error": "The sender was silent for too long."}, 408)
         return JSONResponse(answer, status, media_type=ANSWER_TYPE)
 
 
@@ -254,6 +254,11 @@ def _told(request: Request, error: Exception) -> Response:
 def _too_many(request: Request, error: Exception) -> Response:
     assert isinstance(error, TooManyTries)
     return JSONResponse({"error": "Too many tries."}, 429, {"retry-after": str(int(error.wait_s) + 1)})
+
+
+def _too_slow(request: Request, error: Exception) -> Response:
+    """Closing, as RFC 9110, 15.5.9 asks for: what is left of the request may come for ever."""
+    return JSONResponse({"error": "The sender was silent for too long."}, 408, {"connection": "close"})
 
 
 def _ledger_is_away(request: Request, error: Exception) -> Response:

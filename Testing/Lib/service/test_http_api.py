@@ -18,6 +18,7 @@ from PIL import Image
 from NeuroTriageLib.core.errors import ConfigError
 from NeuroTriageLib.core.exam_bundle import unpack_bundle
 from NeuroTriageLib.core.exchange import load_exam
+from NeuroTriageLib.service import http_api
 from NeuroTriageLib.service.site_config import Http, Tls
 from NeuroTriageLib.study_files import load_series
 from Testing.Lib.service.authority import Authority
@@ -229,6 +230,13 @@ def test_another_sites_form_cannot_log_in_and_a_large_one_is_refused(tmp_path: P
         assert browser.ask("/login", "POST", b"user=" + b"x" * 10_000)[0] == 413
         assert browser.ask("/login", "POST", b"\xff&&=&user&password")[0] == 400
         assert browser.ask("/login", "POST", b"\xff=\xfe&user")[0] == 401
+
+
+def test_a_form_that_does_not_come_holds_no_connection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(http_api, "FORM_S", 0.2)
+    with ServedNode(MadeNode(tmp_path)) as served:
+        begun = b"POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nuser="
+        assert b"408" in raw_answer(served.url, begun, stop=False, wait_s=3.0).splitlines()[0]
 
 
 def test_every_answer_tells_the_browser_to_load_and_run_nothing_from_elsewhere(tmp_path: Path):

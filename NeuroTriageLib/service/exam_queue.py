@@ -33,6 +33,12 @@ def order_values(order: Order) -> dict[str, float]:
     return {"first_look_h": order.first_look_h, "dicom_high_h": order.dicom_high_h, "dicom_low_h": order.dicom_low_h}
 
 
+RECOVERED = "recovered"
+"""Source of an image that was found after a kill; whoever sends it or its study again is the exam's true source."""
+
+_TRUE_SOURCE = f"source = CASE source WHEN '{RECOVERED}' THEN ? ELSE source END"
+
+
 @dataclass(frozen=True)
 class Arrival:
     """How an image came.
@@ -122,10 +128,11 @@ class ExamQueue:
         now = self._ledger.now()
         reopens = exam["state"] == "queued" and now - exam["opened_at"] < self._completeness.longest_s
         db.execute(
-            "UPDATE exam SET last_image_at = ?, dicom_priority = ?, state = ?, complete_at = ?, first_look = ?"
-            " WHERE id = ?",
+            f"UPDATE exam SET last_image_at = ?, {_TRUE_SOURCE}, dicom_priority = ?, state = ?, complete_at = ?,"
+            " first_look = ? WHERE id = ?",
             (
                 now,
+                arrival.source,
                 max(exam["dicom_priority"], arrival.dicom_priority, key=_rank),
                 "receiving" if reopens else exam["state"],
                 None if reopens else exam["complete_at"],
@@ -139,7 +146,8 @@ class ExamQueue:
         """A known image was sent again: the sender is still at it, or has not heard that its last image is here."""
         exam = db.execute("SELECT id FROM exam WHERE study_uid = ? AND state = 'receiving'", (study_uid,)).fetchone()
         if exam is not None:
-            db.execute("UPDATE exam SET last_image_at = ? WHERE id = ?", (self._ledger.now(), exam["id"]))
+            values = (self._ledger.now(), arrival.source, exam["id"])
+            db.execute(f"UPDATE exam SET last_image_at = ?, {_TRUE_SOURCE} WHERE id = ?", values)
             self.complete_if_counted(db, exam["id"], arrival)
 
     def complete_if_counted(self, db: sqlite3.Connection, exam_id: int, arrival: Arrival) -> None:
@@ -159,6 +167,13 @@ class ExamQueue:
     def complete_quiet(self) -> int:
         """Queue the exams to which nothing comes any more, and return how many."""
         now, rule = self._ledger.now(), self._completeness
+        if self._ledger.rows("SELECT 1 FROM exam WHERE state = 'receiving' AND last_image_at > ? LIMIT 1", (now,)):
+            with self._ledger.transaction() as db:  # the clock was set back: quiet begins now, not when it catches up
+                db.execute(
+                    "UPDATE exam SET last_image_at = ?1, opened_at = MIN(opened_at, ?1)"
+                    " WHERE state = 'receiving' AND last_image_at > ?1",
+                    (now,),
+                )
         due = "state = 'receiving' AND (last_image_at <= ? OR opened_at <= ?)"
         values = (now - rule.quiet_s, now - rule.longest_s)
         if not self._ledger.rows(f"SELECT 1 FROM exam WHERE {due} LIMIT 1", values):

@@ -16,7 +16,7 @@ from pathlib import Path
 from ..core.errors import OutputError
 from .accepted_images import ImageRefused, ImageUids, read_image_uids
 from .data_folder import DataFolder, sync_folder
-from .exam_queue import Arrival, ExamQueue
+from .exam_queue import RECOVERED, Arrival, ExamQueue
 from .ledger import Ledger
 from .site_config import Limits
 
@@ -64,7 +64,8 @@ class Inbox:
     def receive(self, blocks: Iterable[bytes | memoryview], arrival: Arrival) -> Receipt:
         """Take one image in DICOM's file format. On return it is on the disk, and the ledger knows it.
 
-        An image that is here already is acknowledged again and changes nothing.
+        An image that is here already is acknowledged again and changes nothing; so is a result of ours, which a PACS
+        may send back with its study and which is nothing to read.
 
         Args:
             blocks: the file's bytes, preamble and file meta information first.
@@ -106,7 +107,7 @@ class Inbox:
 
     def _adopt(self, path: Path) -> None:
         try:
-            taken = self._folder.inbox / self.receive_file(path, Arrival("recovered")).uids.file_name
+            taken = self._folder.inbox / self.receive_file(path, Arrival(RECOVERED)).uids.file_name
         except NoRoom:
             return  # at the next start
         except ImageRefused:  # what is none was never acknowledged
@@ -166,7 +167,8 @@ class Inbox:
             (uids.sop,),
         ).fetchone()
         if row is None:
-            return False
+            ours = "SELECT 1 FROM delivery JOIN exam ON exam.id = exam_id WHERE study_uid = ? AND sop_uid = ? LIMIT 1"
+            return db.execute(ours, (uids.study, uids.sop)).fetchone() is not None
         if row["study_uid"] != uids.study:
             raise ImageRefused("Its SOP Instance UID is that of an image of another study.")
         if row["sha256"] != half.sha256:  # sent in another transfer syntax, or changed: the first one counts

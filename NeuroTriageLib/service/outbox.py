@@ -35,6 +35,7 @@ _KINDS: tuple[tuple[str, ResultObject], ...] = (
     ("key_image", "key_images"),
 )
 Table = Literal["delivery", "notice"]
+_DUE = "(next_try_at <= :now OR waiting_since > :now)"  # or the clock was set back
 _UIDS = ("SOPClassUID", "SeriesInstanceUID", "SOPInstanceUID")
 
 
@@ -129,17 +130,17 @@ class Outbox:
     def due_deliveries(self, destination: str, limit: int) -> list[sqlite3.Row]:
         """What is to be sent to a destination now: the exams of greatest urgency first, an exam's objects together."""
         return self.ledger.rows(
-            "SELECT delivery.* FROM delivery JOIN exam ON exam.id = delivery.exam_id WHERE destination = ?"
-            " AND delivery.state = 'waiting' AND next_try_at <= ? ORDER BY urgency DESC, exam_id, delivery.id LIMIT ?",
-            (destination, self.ledger.now(), limit),
+            "SELECT delivery.* FROM delivery JOIN exam ON exam.id = delivery.exam_id WHERE destination = :whom"
+            f" AND delivery.state = 'waiting' AND {_DUE} ORDER BY urgency DESC, exam_id, delivery.id LIMIT :limit",
+            {"whom": destination, "now": self.ledger.now(), "limit": limit},
         )
 
     def due_notices(self, listener: str, limit: int) -> list[sqlite3.Row]:
         """What is to be told to a listener now, the exams of greatest urgency first."""
         return self.ledger.rows(
-            "SELECT notice.* FROM notice JOIN exam ON exam.id = notice.exam_id WHERE listener = ?"
-            " AND notice.state = 'waiting' AND next_try_at <= ? ORDER BY urgency DESC, notice.id LIMIT ?",
-            (listener, self.ledger.now(), limit),
+            "SELECT notice.* FROM notice JOIN exam ON exam.id = notice.exam_id WHERE listener = :whom"
+            f" AND notice.state = 'waiting' AND {_DUE} ORDER BY urgency DESC, notice.id LIMIT :limit",
+            {"whom": listener, "now": self.ledger.now(), "limit": limit},
         )
 
     def sent_object(self, row: sqlite3.Row) -> SentObject:
@@ -194,8 +195,12 @@ class Outbox:
         for row in rows:
             tries = row["tries"] + 1
             at = next_try(retry, now, row["waiting_since"], tries, lasting=refusal.lasting)
-            values = (tries, now if at is None else max(at, now + refusal.wait_s), refusal.reason, row["id"])
-            db.execute(f"UPDATE {table} SET tries = ?, next_try_at = ?, reason = ? WHERE id = ?", values)
+            values = (tries, now if at is None else max(at, now + refusal.wait_s), refusal.reason, now, row["id"])
+            db.execute(
+                f"UPDATE {table} SET tries = ?, next_try_at = ?, reason = ?, waiting_since = MIN(waiting_since, ?)"
+                " WHERE id = ?",
+                values,
+            )
             if at is None:
                 db.execute(f"UPDATE {table} SET state = 'given_up' WHERE id = ?", (row["id"],))
                 whom = row["destination"] if table == "delivery" else row["listener"]

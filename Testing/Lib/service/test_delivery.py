@@ -12,6 +12,7 @@ from pydicom.uid import RLELossless, SegmentationStorage
 from NeuroTriageLib import cli
 from NeuroTriageLib.service.exam_queue import ExamAnswer
 from NeuroTriageLib.service.outbox import Outbox
+from NeuroTriageLib.service.sending import Refusal
 from NeuroTriageLib.service.site_config import Destination, Retry
 from Testing.Lib.service.pacs import CLASSES, NATIVE, Pacs, at_work, running, until
 from Testing.Lib.service.small_results import SOON, Clock, answered_exam, exam_state, make_outbox, states
@@ -105,6 +106,19 @@ def test_a_pacs_that_was_away_gets_everything_when_it_is_back(tmp_path: Path) ->
         with running(pacs):
             until(lambda: all(exam_state(outbox, exam) == "done" for exam in exams))
     assert set(pacs.received.values()) == {1} and len(pacs.received) == 8
+
+
+def test_a_clock_that_is_set_back_holds_nothing_up(tmp_path: Path) -> None:
+    clock = Clock()
+    outbox = make_outbox(tmp_path, [to(Pacs())], clock=clock)
+    answered_exam(outbox)
+    clock.seconds -= 86400.0
+    rows = outbox.due_deliveries("pacs", 10)
+    assert len(rows) == 4
+    outbox.failed("delivery", rows, Refusal("It is away."), Retry(first_s=30.0))
+    assert not outbox.due_deliveries("pacs", 10)
+    clock.seconds += 30.0
+    assert len(outbox.due_deliveries("pacs", 10)) == 4
 
 
 def test_a_pacs_that_is_back_after_a_day_does_not_wait_for_the_longest_pause(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from NeuroTriageLib.service.data_folder import DataFolder
-from NeuroTriageLib.service.exam_queue import HIGH, LOW, MEDIUM, Arrival, ExamAnswer, ExamQueue
+from NeuroTriageLib.service.exam_queue import HIGH, LOW, MEDIUM, RECOVERED, Arrival, ExamAnswer, ExamQueue
 from NeuroTriageLib.service.inbox import Inbox
 from NeuroTriageLib.service.ledger import Ledger
 from NeuroTriageLib.service.site_config import Completeness, Limits, Order
@@ -171,6 +171,21 @@ def test_three_failures_set_an_exam_aside_with_its_reason_and_others_come_betwee
     assert ward.queue.claim() is None
     assert ward.queue.try_again(study_uid(1)) == 1
     assert ward.claimed() == study_uid(1)
+
+
+def test_a_clock_that_is_set_back_delays_no_exam_by_more_than_the_quiet_time(ward: Ward) -> None:
+    ward.arrive(1)
+    ward.now -= 5 * H
+    assert ward.queue.complete_quiet() == 0
+    ward.now += 60
+    assert ward.queue.complete_quiet() == 1
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_an_exam_that_was_found_after_a_kill_is_the_exam_of_who_sends_it_again(ward: Ward, number: int) -> None:
+    ward.inbox.receive([as_bytes(small_image(1, 1))], Arrival(RECOVERED))
+    ward.arrive(1, number)
+    assert ward.exam(1)["source"] == "CT1"
 
 
 def test_a_restart_is_no_try(ward: Ward) -> None:

@@ -69,6 +69,20 @@ def test_the_first_of_two_images_with_the_same_uid_counts_and_the_other_is_noted
     assert room.ledger.rows("SELECT 1 FROM audit WHERE event = 'image again'")
 
 
+def test_a_result_of_ours_that_a_pacs_sends_back_is_acknowledged_and_opens_no_exam(room: Room) -> None:
+    room.inbox.receive([as_bytes(small_image(1, 1))], CT1)
+    with room.ledger.transaction() as db:
+        db.execute("UPDATE exam SET state = 'done'")
+        db.execute(
+            "INSERT INTO delivery (exam_id, destination, sop_class_uid, sop_uid, path, state, next_try_at)"
+            " VALUES (1, 'pacs', '1', ?, 'key_image_1.dcm', 'sent', 0)",
+            (str(small_image(1, 2).SOPInstanceUID),),
+        )
+    assert not room.inbox.receive([as_bytes(small_image(1, 2))], CT1).is_new
+    assert len(room.files()) == len(room.ledger.rows("SELECT 1 FROM exam")) == 1
+    assert list(room.data.arriving.iterdir()) == []
+
+
 def test_a_uid_of_another_studys_image_is_refused(room: Room) -> None:
     room.inbox.receive([as_bytes(small_image(1, 1))], CT1)
     other = small_image(1, 1)

@@ -74,6 +74,16 @@ def test_the_example_is_read_and_every_section_is_in_it() -> None:
     site = read_site_file(ROOT / "Resources" / "Deploy" / "site.toml")
     assert site.callers and site.destinations and site.listeners and site.watch
     assert site.http is not None and site.http.users
+    assert not [user for user in site.http.users if user.password_hash or user.token_sha256]  # known to everybody
+
+
+def test_the_unit_lets_the_example_write_and_a_port_below_1024_be_asked_for() -> None:
+    unit = (ROOT / "Resources" / "Deploy" / "neurotriage.service").read_text(encoding="utf-8")
+    site = read_site_file(ROOT / "Resources" / "Deploy" / "site.toml")
+    (writable,) = (line.split("=-")[1] for line in unit.splitlines() if line.startswith("ReadWritePaths=-"))
+    assert all(watch.folder.is_relative_to(writable) for watch in site.watch)
+    # systemd.exec(5): an empty list takes back what was set before it.
+    assert unit.index("\nCapabilityBoundingSet=\n") < unit.index("#CapabilityBoundingSet=CAP_NET_BIND_SERVICE")
 
 
 def test_what_the_node_would_do_is_said_in_lines(tmp_path: Path) -> None:

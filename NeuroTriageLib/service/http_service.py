@@ -16,7 +16,9 @@ from .stow_inbox import stow_inbox
 from .stow_receiver import StowReceiver
 
 
-def http_server(site: SiteConfig, http: Http, ledger: Ledger, data: DataFolder, inbox: Inbox) -> HttpServer:
+def http_server(
+    site: SiteConfig, http: Http, ledger: Ledger, data: DataFolder, inbox: Inbox, problems: Callable[[], list[str]]
+) -> HttpServer:
     """A server that listens and does not answer yet. Raises ConfigError: port, certificate or a password is wrong."""
     image_bytes = int(site.limits.image_mb * MB)
     stow = StowReceiver(stow_inbox(inbox), data.arriving, image_bytes) if http.stow else None
@@ -29,11 +31,6 @@ def http_server(site: SiteConfig, http: Http, ledger: Ledger, data: DataFolder, 
         requests_per_minute=http.requests_per_minute,
         secure=http.tls is not None,
         order=site.order,
-        problems=problems_of(inbox),
+        problems=problems,
     )
     return HttpServer(http, make_app(parts))
-
-
-def problems_of(inbox: Inbox) -> Callable[[], list[str]]:
-    """What is wrong now, for /health."""
-    return lambda: [] if inbox.has_room() else ["The disk is too full to take images."]

@@ -90,8 +90,10 @@ class Node:
         self._courier = Courier(self.outbox)
         reports = event_handlers(self._courier.commitments)
         self.receiver = DicomReceiver(site, self.inbox, self.ledger, reports, REPORT_CLASSES)
-        self.pages = http_server(site, site.http, self.ledger, self.data, self.inbox) if site.http else None
         self._parts = self._all_parts(process)
+        self.pages = None
+        if site.http is not None:
+            self.pages = http_server(site, site.http, self.ledger, self.data, self.inbox, self.problems)
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
         self._doors: list[Callable[[], None]] = []  # how each that was opened is closed
@@ -125,12 +127,18 @@ class Node:
         self._lock.release()
         log.info("node stopped")
 
+    def problems(self) -> list[str]:
+        """What is wrong now, in sentences that anybody may read."""
+        said = [] if self.inbox.has_room() else ["The disk is too full to take images."]
+        if any(loop.unfit for loop in self._reading):
+            said.append("A reader cannot load its model and reads nothing.")
+        return said
+
     def _all_parts(self, process: Callable[[Readers, Purpose], ReaderProcess]) -> list[Part]:
         readers = self.site.readers
         room = ReadingRoom(self.queue, self.data, readers, self.outbox.rows_for, self.inbox.has_room, process)
-        loops: list[ReadingLoop | FirstLookLoop | FolderWatch] = [
-            ReadingLoop(room, number) for number in range(1, readers.processes + 1)
-        ]
+        self._reading = [ReadingLoop(room, number) for number in range(1, readers.processes + 1)]
+        loops: list[ReadingLoop | FirstLookLoop | FolderWatch] = [*self._reading]
         if readers.first_look:
             loops.append(FirstLookLoop(room))
         for rule in self.site.watch:

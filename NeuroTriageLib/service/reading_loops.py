@@ -56,6 +56,7 @@ class ReadingLoop:
 
     def __init__(self, room: ReadingRoom, number: int) -> None:
         self.name = f"reader-{number}"
+        self.unfit = False  # its model cannot be loaded now
         self._room = room
         self._process = room.process(room.settings, "read")
         self._unfinished: int | None = None
@@ -84,6 +85,7 @@ class ReadingLoop:
         self._unfinished = exam.id
         try:
             told = self._process.ask(job, _Progress(room.queue, exam.id), stop, room.settings.time_limit_s)
+            self.unfit = told.unfit
             if isinstance(told.answer, ExamAnswer):
                 kept = room.queue.answer(exam.id, told.answer, room.rows_for) and told.answer.result is not None
                 seconds = round(time.monotonic() - started, 1)

@@ -43,6 +43,8 @@ def _read(job: ReadJob, said: str) -> Told:
         time.sleep(3600)
     if said == "FAILS":
         return Told(None, "It cannot be read.")
+    if said == "UNFIT":
+        return Told(None, "The model cannot be loaded.", unfit=True)
     if said == "SLOW":
         time.sleep(1.0)
     if said == "NO SERIES":

@@ -13,6 +13,7 @@ import pytest
 
 from NeuroTriageLib.cli import main
 from NeuroTriageLib.core.errors import ConfigError
+from NeuroTriageLib.service.exam_queue import Arrival
 from NeuroTriageLib.service.http_passwords import password_fits, token_hash
 from NeuroTriageLib.service.node import Node
 from NeuroTriageLib.service.reader_process import ReaderProcess
@@ -48,6 +49,22 @@ def test_an_image_sent_over_http_is_read_and_its_answer_stands_in_the_list(tmp_p
     finally:
         node.stop()
     assert time.monotonic() - began < 20
+
+
+def test_health_says_that_a_reader_cannot_load_its_model(tmp_path: Path):
+    node = Node(small_site(tmp_path), lambda readers, purpose: ReaderProcess(readers, purpose, quick_reader.serve))
+    node.inbox.receive([as_bytes(small_image(1, 0, "UNFIT"))], Arrival("CT1"))
+    node.queue.finish(study_uid(1))
+    assert node.problems() == []
+    node.start()
+    try:
+        until = time.monotonic() + 60
+        while not node.problems() and time.monotonic() < until:
+            time.sleep(0.1)
+        assert node.problems() == ["A reader cannot load its model and reads nothing."]
+        assert [row["tries"] for row in node.ledger.rows("SELECT tries FROM exam")] == [0]
+    finally:
+        node.stop()
 
 
 def test_a_password_that_is_not_kept_our_way_keeps_the_node_from_starting(tmp_path: Path):

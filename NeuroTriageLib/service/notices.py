@@ -36,7 +36,7 @@ def notice_payload(exam: sqlite3.Row, answer: Answer, results: Sequence[ResultFi
         "source": exam["source"],
         "answer": answer,
         "findings": json.loads(exam["findings"] or "[]"),
-        "reason": exam["reason"] if answer == "could_not_look" else None,
+        "reason": exam["reason"],
         "first_look_urgency": exam["urgency"],
         "models": json.loads(exam["models"] or "{}"),
         "complete_at": _iso(exam["complete_at"]),

@@ -188,7 +188,8 @@ def exam_answer(results: tuple[ExamResult, ...], folder: str) -> ExamAnswer:
 
 
 def as_a_whole(findings: list[dict[str, Any]] | list[Mapping[str, Any]]) -> Answer:
-    """What an exam's findings say together; what nobody could look at is not negative."""
+    """What an exam's findings say together, as the headline of the report: a single finding that nobody could look at
+    changes nothing, and keeps its own status; an exam in which there are only such ones is not negative."""
     statuses = {finding["status"] for finding in findings}
     for answer in ("found", "not_found"):
         if answer in statuses:

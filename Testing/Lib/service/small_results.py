@@ -86,7 +86,7 @@ def write_results(folder: Path, study_uid: str) -> None:
         dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
         dataset.SOPClassUID, dataset.SOPInstanceUID = sop_class, generate_uid()
         dataset.StudyInstanceUID, dataset.SeriesInstanceUID = study_uid, generate_uid()
-        dataset.PatientName, dataset.PatientID, dataset.AccessionNumber = PATIENT_NAME, "4711", "A1"
+        dataset.PatientName, dataset.PatientID, dataset.AccessionNumber = PATIENT_NAME, "ID4711", "A1"
         dataset.Modality, dataset.StudyID, dataset.SeriesNumber, dataset.InstanceNumber = "OT", "1", 1, 1
         if name == "key_image_1.dcm":
             _put_pixels(dataset)

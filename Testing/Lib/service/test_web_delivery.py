@@ -184,7 +184,7 @@ def test_a_webhook_tells_the_findings_signed_and_never_whose_they_are(tmp_path: 
     assert request.headers["x-neurotriage-signature"] == f"sha256={digest}"
     assert request.headers["idempotency-key"] == told["notice"]
     assert request.path == "/web"
-    for word in ("Doe", "4711", "A1"):
+    for word in ("Doe", "ID4711", "A1"):
         assert word not in request.body.decode()
 
 
@@ -285,7 +285,7 @@ def test_a_work_item_names_patient_study_priority_and_findings(tmp_path: Path) -
     path, uid = request.path.split("?")
     assert path == "/web/workitems" and uid.startswith("2.25.")
     assert request.headers["content-type"] == "application/dicom+json"
-    assert item["00100010"]["Value"] == [{"Alphabetic": PATIENT_NAME}] and item["00100020"]["Value"] == ["4711"]
+    assert item["00100010"]["Value"] == [{"Alphabetic": PATIENT_NAME}] and item["00100020"]["Value"] == ["ID4711"]
     assert item["00741200"]["Value"] == ["HIGH"] and item["00741000"]["Value"] == ["SCHEDULED"]
     assert "Intraparenchymal hemorrhage: found (probability 0.93, 12.3 mL)." in item["00400400"]["Value"][0]
     (row,) = outbox.ledger.rows("SELECT study_uid FROM exam")

@@ -104,7 +104,8 @@ class ReadingLoop:
             self._fail(exam, error.what)
         finally:
             if not kept:
-                shutil.rmtree(result, ignore_errors=True)
+                for path in (result, *result.parent.glob(f".{result.name}.*")):  # outputs/folder.py begins beside it
+                    shutil.rmtree(path, ignore_errors=True)
         self._unfinished = None
 
     def _fail(self, exam: QueuedExam, reason: str) -> None:

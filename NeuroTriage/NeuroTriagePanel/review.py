@@ -28,6 +28,10 @@ from .reader_mask import ReaderMask
 from .scene_bridge import ExamNodes
 
 
+CASE_ATTRIBUTE = "NeuroTriage.case"
+"""On a volume that was loaded for a case of the list: its key."""
+
+
 @dataclass
 class ReviewState:
     """What a reader has decided; plain values that a scene and a version keep.
@@ -57,6 +61,12 @@ class ReviewState:
     case_key: str = ""
     midline: MidlinePoints | None = None
 
+    @property
+    def is_touched(self) -> bool:
+        """True once the reader has done anything to the exam."""
+        untouched = ReviewState(seconds_spent=self.seconds_spent, based_on=self.based_on, case_key=self.case_key)
+        return self != untouched
+
     @classmethod
     def from_plain(cls, values: dict[str, Any]) -> ReviewState:
         """The inverse of dataclasses.asdict, also after JSON. Raises TypeError or ValueError."""
@@ -75,8 +85,9 @@ class Review:
 
     def __init__(self, result: ExamResult, nodes: ExamNodes, state: ReviewState | None = None) -> None:
         self.result, self.nodes = result, nodes
-        self.state = state or ReviewState()
+        self.state = state or ReviewState(case_key=nodes.ct.GetAttribute(CASE_ATTRIBUTE) or "")
         self.mask_changed, self.decided, self.midline_changed = Listeners(), Listeners(), Listeners()
+        self.remarked = Listeners()
         self._watched_since_s: float | None = time.monotonic()
         self.model_label = (
             label_of_reading(self.reading) if self.draws_masks else np.zeros(result.grid.shape_kji, np.uint8)
@@ -232,6 +243,12 @@ class Review:
             self.mask.put_back(types)
         self._forget_label()
         self.decided.tell()
+
+    def remark(self, confidence: int | None, comment: str) -> None:
+        """What the reader says of the exam as a whole."""
+        if (confidence, comment) != (self.state.confidence, self.state.comment):
+            self.state.confidence, self.state.comment, self.saved_version = confidence, comment, None
+            self.remarked.tell()
 
     def place_midline(self, points: MidlinePoints | None) -> None:
         """Other points for midline shift, or none."""

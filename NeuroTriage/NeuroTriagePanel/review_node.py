@@ -41,6 +41,7 @@ def follow(review: Review, node: slicer.vtkMRMLTextNode) -> None:
     review.decided.add(note)
     review.mask_changed.add(note)
     review.midline_changed.add(note)
+    review.remarked.add(note)
     review.nodes.added.add(note)
     note()
 

@@ -164,16 +164,15 @@ def test_a_case_of_a_folder_opens_by_its_path_and_one_of_the_database_by_its_uid
     widget = signing(tmp_path)
     (tmp_path / "cases" / "exam 1").mkdir(parents=True)
     study, asked = widget.panel.study, []
-    study.inspect = lambda paths, load_at_once: asked.append((paths, load_at_once))
-    study.inspect_database = lambda uid, load_at_once: asked.append((uid, load_at_once))
+    study.inspect = lambda paths, case: asked.append((paths, case))
+    study.inspect_database = lambda uid, case: asked.append((uid, case))
     try:
         (entry,) = cases_in_folder(tmp_path / "cases")
         widget.panel.open_case(entry)
         widget.panel.open_case(CaseEntry("1.2.840.1", "of the database"))
     finally:
         del study.inspect, study.inspect_database
-        widget.panel._opening_case = ""
-    assert asked == [([str(entry.path)], True), ("1.2.840.1", True)]
+    assert asked == [([str(entry.path)], entry.key), ("1.2.840.1", "1.2.840.1")]
 
 
 def test_the_report_says_what_was_edited_and_goes_to_the_clipboard(tmp_path):

@@ -66,6 +66,7 @@ class PanelWidget:
         measuring = (self.measure, self.midline)
         self._sections = (self.findings, self.view, self.edit, *measuring, self.sign, self.cases, self.report)
         self._volume_seen = None
+        self._model_changed = False
         self._watched: list[tuple] = []
         self.show_review(None)
 
@@ -211,6 +212,7 @@ class PanelWidget:
         self.ui.studySection.enabled = self.ui.casesSection.enabled = free
         self.ui.runSection.enabled = not self.node.busy
         self.node.set_locked(self.run.state.busy)
+        self._describe_anew()
 
     def _on_worker_answer(self, event: dict) -> None:
         """Answers that are no run's."""
@@ -241,8 +243,15 @@ class PanelWidget:
 
     def _on_model(self) -> None:
         """Another model reads from now on."""
-        self.run.described = {}
-        self.run.describe()
+        self._model_changed = True
+        self._describe_anew()
+
+    def _describe_anew(self) -> None:
+        """Say which model reads, once no run holds the worker up."""
+        if self._model_changed and not self.run.state.busy:
+            self._model_changed = False
+            self.run.described = {}
+            self.run.describe()
 
     def _actions(self) -> dict:
         return {

@@ -263,16 +263,16 @@ class Review:
 
     def discard_edits(self) -> None:
         """Back to the model's mask with the model's thresholds; the Segment Editor's undo can bring the edits back."""
-        self.state.hand_edited = False
-        self._forget_thresholds()
-        self.state.decisions = {code: d for code, d in self.state.decisions.items() if d == "accept"}
+        self._decide_as_the_model()
         if self.mask.exists:
             self.mask.write(self.model_label)
         self._forget_label()
         self.decided.tell()
 
     def show_label(self, label_kji: np.ndarray, *, hand_edited: bool, based_on: int) -> None:
-        """Take over a mask that was saved earlier."""
+        """Take over a mask that was saved earlier; with the model's own nothing stands that would contradict it."""
+        if not hand_edited:
+            self._decide_as_the_model()
         self.mask.write(label_kji)
         self.state.hand_edited, self.state.based_on = hand_edited, based_on
         self._drawn = None
@@ -281,6 +281,12 @@ class Review:
     def close(self) -> None:
         """Let go of the nodes' observers."""
         self.mask.close()
+
+    def _decide_as_the_model(self) -> None:
+        """Its thresholds, nothing rejected, nothing drawn."""
+        self.state.hand_edited = False
+        self._forget_thresholds()
+        self.state.decisions = {code: d for code, d in self.state.decisions.items() if d == "accept"}
 
     def _forget_thresholds(self) -> None:
         self.state.threshold, self.state.pixel_threshold, self.state.pixel_thresholds = {}, None, {}

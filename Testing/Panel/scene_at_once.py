@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+import numpy as np
 import slicer
 
 from NeuroTriageLib.core.resources import sample_data_folder
@@ -118,9 +119,9 @@ def test_unsaved_work_of_a_scene_is_not_replaced_by_an_earlier_version(tmp_path)
     widget.ui.storePath.currentPath = ""
     run_to_end(widget)
     edit_and_reject(widget)
-    volumes = widget.panel.review.volumes_ml()
+    label = widget.panel.review.label_kji
     widget.ui.storePath.currentPath = str(tmp_path / "reviews")
     review = saved_and_opened(widget, tmp_path / "scene.mrb")
-    assert review.volumes_ml() == volumes and review.state.decisions["SDH"] == "reject"
+    assert np.array_equal(review.label_kji, label) and review.state.decisions == {"SDH": "reject"}
     assert "Version 1 of AB (saved) was kept earlier" in widget.ui.signLabel.text
     assert widget.ui.versionSelector.count == 2

@@ -99,6 +99,22 @@ def test_an_older_version_can_be_shown_and_saving_then_makes_a_new_one(tmp_path)
     assert store.versions(case)[3].entry.based_on == 1
 
 
+def test_the_models_version_on_the_screen_has_nothing_rejected_and_its_own_thresholds(tmp_path):
+    widget = signing(tmp_path)
+    review = widget.panel.review
+    review.move_threshold("IPH", 0.9)
+    select(widget, "SDH")
+    widget.ui.rejectButton.click()
+    widget.ui.saveDraftButton.click()
+    widget.ui.versionSelector.activated.emit(1)  # version 0
+    settle(widget)
+    assert np.array_equal(review.label_kji, review.model_label) and not review.is_edited
+    assert review.state.decisions == {} and review.state.threshold == {}
+    assert {item.code: item.status for item in review.findings()} == {
+        item.code: item.status for item in review.result.findings
+    }
+
+
 def test_a_blind_reader_sees_no_other_version_until_signing(tmp_path):
     widget = signing(tmp_path, "AB")
     paint(widget)

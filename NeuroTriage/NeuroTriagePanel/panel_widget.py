@@ -11,6 +11,7 @@ from NeuroTriageLib.core.errors import NeuroTriageError
 from .cases_section import CasesSection
 from .edit_section import EditSection
 from .exam_store import ExamStore
+from .exams_on_screen import change_exam
 from .findings_rows import finding_rows, summary
 from .findings_section import FindingsSection, OtherSeries
 from .improve_section import ImproveSection
@@ -73,6 +74,7 @@ class PanelWidget:
     def close(self) -> None:
         """The panel goes away: end the worker, let go of every node."""
         self._watch(None)
+        self.parameters = None
         self.show_review(None)
         measuring = (self.measure, self.midline)
         for section in (self.run, self.study, *measuring, self.sign, self.improve, self.report, self.node):
@@ -158,6 +160,8 @@ class PanelWidget:
 
     def show_review(self, review: Review | None) -> None:
         """Put this exam on the screen instead of the one before."""
+        if self.parameters is not None:  # else panel or scene is going
+            change_exam(self.review, review)
         if self.review is not None:
             self.review.close()
         self.review = review

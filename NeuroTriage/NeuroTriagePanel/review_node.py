@@ -88,7 +88,7 @@ def restore(node: slicer.vtkMRMLTextNode) -> Review:
     with tempfile.TemporaryDirectory(prefix="neurotriage-") as folder:
         unpack_bundle(content, Path(folder))
         result = load_exam(Path(folder), volume_from_node(ct))
-    review = Review(result, _referred(node), state)
+    review = Review(result, nodes_of(node), state)
     follow(review, node)
     return review
 
@@ -98,7 +98,8 @@ def kept_state(node: slicer.vtkMRMLTextNode) -> ReviewState:
     return ReviewState.from_plain(json.loads(node.GetAttribute(_STATE_ATTRIBUTE) or "{}"))
 
 
-def _referred(node: slicer.vtkMRMLTextNode) -> ExamNodes:
+def nodes_of(node: slicer.vtkMRMLTextNode) -> ExamNodes:
+    """The nodes that show the exam of a text node."""
     nodes = ExamNodes(node.GetNodeReference("ct"))
     nodes.table, nodes.working = node.GetNodeReference("table"), node.GetNodeReference("working")
     for role in LIST_ROLES:

@@ -7,8 +7,11 @@ import time
 import numpy as np
 import slicer
 
+import made_exams
+from NeuroTriageLib.core.midline import MidlinePoints
 from NeuroTriageLib.core.resources import sample_data_folder
 from NeuroTriageLib.review.case_list import CaseEntry
+from NeuroTriagePanel.result_nodes import add_ct_node
 from NeuroTriagePanel.review import CASE_ATTRIBUTE
 from panel_on_host import (
     count,
@@ -125,3 +128,33 @@ def test_unsaved_work_of_a_scene_is_not_replaced_by_an_earlier_version(tmp_path)
     assert np.array_equal(review.label_kji, label) and review.state.decisions == {"SDH": "reject"}
     assert "Version 1 of AB (saved) was kept earlier" in widget.ui.signLabel.text
     assert widget.ui.versionSelector.count == 2
+
+
+def shown_marks() -> set[str]:
+    """The names of masks and lines that the views show."""
+    classes = ("vtkMRMLSegmentationNode", "vtkMRMLMarkupsNode")
+    nodes = [node for name in classes for node in slicer.util.getNodesByClass(name)]
+    return {node.GetName() for node in nodes if node.GetDisplayVisibility()}
+
+
+def test_another_exam_on_the_screen_has_no_mask_or_line_of_the_one_before_over_it(tmp_path):
+    widget = reviewed(grid_name="regular")
+    first = widget.panel.review.nodes.ct
+    edit_and_reject(widget)
+    widget.ui.linesCheckBox.checked = True
+    widget.ui.surfaceCheckBox.checked = True
+    widget.panel.review.place_midline(MidlinePoints((0.0, -30.0, 0.0), (0.0, 30.0, 0.0), (4.0, 0.0, 0.0)))
+    marks = shown_marks()
+    assert len(marks) > 4
+    second = add_ct_node(made_exams.volume(made_exams.GRIDS["regular"]))
+    widget.ui.inputSelector.setCurrentNode(second)
+    assert shown_marks() == set() and not widget.ui.surfaceCheckBox.checked
+    run_to_end(widget)
+    own = shown_marks()
+    assert own and not own & marks
+    widget.ui.inputSelector.setCurrentNode(first)
+    assert shown_marks() == marks and widget.ui.linesCheckBox.checked
+    widget.ui.inputSelector.setCurrentNode(second)
+    assert shown_marks() == own
+    saved_and_opened(widget, tmp_path / "scene.mrb")
+    assert shown_marks() == own, "what was put aside stays so in the scene"

@@ -27,7 +27,6 @@ from .listeners import Listeners
 from .reader_mask import ReaderMask
 from .scene_bridge import ExamNodes
 
-
 CASE_ATTRIBUTE = "NeuroTriage.case"
 """On a volume that was loaded for a case of the list: its key."""
 

@@ -79,6 +79,7 @@ class NeuroTriageWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         VTKObservationMixin.__init__(self)
         self.logic = self.panel = self.ui = None
         self._parameterNode = self._parameterNodeGuiTag = None
+        self._imported = False
 
     def setup(self):
         """Called when the user opens the module for the first time."""
@@ -93,7 +94,9 @@ class NeuroTriageWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.panel = PanelWidget(uiWidget, self.ui, self.resourcePath("requirements.txt"))
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartImportEvent, self.onSceneStartImport)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneEndImport)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndBatchProcessEvent, self.onSceneEndBatchProcess)
         self.initializeParameterNode()
 
     def cleanup(self):
@@ -122,8 +125,19 @@ class NeuroTriageWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if self.parent.isEntered:
             self.initializeParameterNode()
 
+    def onSceneStartImport(self, caller, event):
+        """Nodes come one by one: what the selector shows meanwhile must not replace what the scene has kept."""
+        self.setParameterNode(None)
+
     def onSceneEndImport(self, caller, event):
-        """A scene was opened or added: the reviews that it keeps come back."""
+        """A scene was opened or added; selectors learn of its nodes when the batch ends, after this event."""
+        self._imported = True
+
+    def onSceneEndBatchProcess(self, caller, event):
+        """After an import the reviews that the scene keeps come back."""
+        if not self._imported or slicer.mrmlScene.IsBatchProcessing():
+            return
+        self._imported = False
         if self.parent.isEntered:
             self.initializeParameterNode()
             self.panel.look_again()

@@ -125,7 +125,9 @@ class NodeClient:
 
     def _open(self, request: dict[str, Any], node: NodeAddress) -> None:
         target = Path(request["folder"])
-        with tempfile.TemporaryDirectory(prefix="neurotriage-") as work:
+        target.mkdir(parents=True, exist_ok=True)
+        # In the asker's folder, which the asker removes: a process that is killed leaves no patient's images behind.
+        with tempfile.TemporaryDirectory(dir=target) as work:
             folder = Path(work)
             with (
                 node.ask(f"/api/exams/{int(request['exam'])}/review") as answer,

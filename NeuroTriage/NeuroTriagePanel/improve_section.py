@@ -48,7 +48,7 @@ class ImproveSection:
         self.simulated = {"exams": REHEARSED, "validation": VALIDATION, "compared": COMPARED}
         self.busy = self.paused = False
         self.compared: dict = {}
-        self._request = 0
+        self._request = self._run = 0
         self._can_go_back = False
         ui.improveSystemSelector.addItems(list(SYSTEMS))
         for path, setting in ((ui.improveImagesPath, _IMAGES_SETTING), (ui.improveMapsPath, _MAPS_SETTING)):
@@ -109,7 +109,9 @@ class ImproveSection:
             self._ui.improveCurvesLabel.clear()
             maps = str(self._ui.improveMapsPath.currentPath) or PHANTOM
             minutes = int(self._ui.improveMinutesSpinBox.value)
-            self._send("improve", store=self._store.folder, images=images, maps=maps, minutes=minutes, **self.simulated)
+            self._run = self._send(
+                "improve", store=self._store.folder, images=images, maps=maps, minutes=minutes, **self.simulated
+            )
             self.update()
 
     def _on_pause(self) -> None:
@@ -149,9 +151,11 @@ class ImproveSection:
         if not collapsed:
             self.ask_status()
 
-    def _send(self, command: str, **values) -> None:
+    def _send(self, command: str, **values) -> int:
+        """Ask the process; the number under which it answers."""
         self._request += 1
         self.process.send(id=self._request, command=command, system=self.system, **values)
+        return self._request
 
     def _on_event(self, event: dict) -> None:
         answer = {
@@ -167,6 +171,8 @@ class ImproveSection:
             answer(event)
 
     def _on_status(self, event: dict) -> None:
+        if event["id"] != self._request and not self.busy:
+            return  # another system was chosen meanwhile
         model = event["in_use"]
         name = _("no model") if model is None else f"{model['name']} {model['version']}"
         since = f" ({model['accepted']})" if model and model["accepted"] else ""
@@ -205,7 +211,11 @@ class ImproveSection:
 
     def _on_error(self, event: dict) -> None:
         told = [event["what"], f"[{event['where']}]" if event["where"] else "", event["next_step"]]
-        self._end(" ".join(filter(None, told)), "problem")
+        text = " ".join(filter(None, told))
+        if self.busy and event["id"] != self._run:
+            self._tell(text, "problem")  # of an earlier question; the run goes on
+        else:
+            self._end(text, "problem")
 
     def _on_ended(self, what: str, stderr: str) -> None:
         self._end(_("The process ended unexpectedly. Start goes on from the last checkpoint."), "problem")

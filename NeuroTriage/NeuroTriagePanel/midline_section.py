@@ -87,6 +87,8 @@ class MidlineSection:
         node = self._points()
         if node is not None:
             node.UnsetAllControlPoints()
+        elif self._review is not None:  # its node was deleted in another module
+            self._review.place_midline(None)
 
     def jump(self) -> None:
         """Move the views to the septum's point."""
@@ -132,7 +134,8 @@ class MidlineSection:
         ui.midlinePlaceButton.visible = bool(missing)
         ui.midlinePlaceButton.enabled = not self._is_placing()
         ui.midlineJumpButton.visible = not missing
-        ui.midlineRemoveButton.visible = node is not None and node.GetNumberOfDefinedControlPoints() > 0
+        placed = node is not None and node.GetNumberOfDefinedControlPoints() > 0
+        ui.midlineRemoveButton.visible = placed or review.state.midline is not None
         text, tone = _("Midline shift: not measured."), "neutral"
         if problem:
             text, tone = problem, "problem"

@@ -11,6 +11,7 @@ from NeuroTriageLib.core.errors import NeuroTriageError
 from .cases_section import CasesSection
 from .edit_section import EditSection
 from .exam_store import ExamStore
+from .exams_on_screen import change_exam
 from .findings_rows import finding_rows, summary
 from .findings_section import FindingsSection, OtherSeries
 from .improve_section import ImproveSection
@@ -19,7 +20,7 @@ from .measure_section import MeasureSection
 from .midline_section import MidlineSection
 from .node_section import NodeSection
 from .report_section import ReportSection
-from .review import Review
+from .review import CASE_ATTRIBUTE, Review
 from .review_node import restore, review_nodes, study_siblings
 from .run_section import RunSection
 from .shortcuts import Shortcuts, shortcuts_text
@@ -65,14 +66,15 @@ class PanelWidget:
         ui.shortcutsLabel.toolTip = shortcuts_text()
         measuring = (self.measure, self.midline)
         self._sections = (self.findings, self.view, self.edit, *measuring, self.sign, self.cases, self.report)
-        self._opening_case = ""
         self._volume_seen = None
+        self._model_changed = False
         self._watched: list[tuple] = []
         self.show_review(None)
 
     def close(self) -> None:
         """The panel goes away: end the worker, let go of every node."""
         self._watch(None)
+        self.parameters = None
         self.show_review(None)
         measuring = (self.measure, self.midline)
         for section in (self.run, self.study, *measuring, self.sign, self.improve, self.report, self.node):
@@ -158,12 +160,13 @@ class PanelWidget:
 
     def show_review(self, review: Review | None) -> None:
         """Put this exam on the screen instead of the one before."""
+        if self.parameters is not None:  # else panel or scene is going
+            change_exam(self.review, review)
         if self.review is not None:
             self.review.close()
-        if review is not None and self._opening_case:
-            review.state.case_key = self._opening_case
-        self._opening_case = ""
         self.review = review
+        if review is not None:
+            review.set_watched(self.shortcuts.active)  # a run may end while the reader is elsewhere
         if review is not None and self.parameters is not None:  # of a study the panel chooses the series
             self._volume_seen = self.parameters.inputVolume = review.nodes.ct
             self._watch(review.nodes.ct)
@@ -174,24 +177,23 @@ class PanelWidget:
 
     def open_case(self, entry) -> None:
         """Open a case of the list: a study of the DICOM database, or a path; it is read at once."""
-        if self.run.state.busy:
-            self.run.tell(_("Wait for the run, or cancel it, before another case is opened."), "problem")
+        if self.run.state.busy or self.node.busy:
+            self.run.tell(_("Wait for the exam that is coming, or cancel it, before another one is opened."), "problem")
             return
-        self._opening_case = entry.key
         if entry.path is not None:
-            self.study.inspect([str(entry.path)], load_at_once=True)
+            self.study.inspect([str(entry.path)], case=entry.key)
         else:
-            self.study.inspect_database(entry.key, load_at_once=True)
+            self.study.inspect_database(entry.key, case=entry.key)
 
     def open_next_case(self) -> bool:
         """Open the next case that is not signed."""
         return self.cases.open_next()
 
-    def _on_loaded(self, node) -> None:
+    def _on_loaded(self, node, case: str) -> None:
         """A series came into the scene; a case of the list is read at once, or shown as it was left."""
+        node.SetAttribute(CASE_ATTRIBUTE, case or None)
         self.parameters.inputVolume = node
-        if self._opening_case:
-            case, self._opening_case = self._opening_case, ""
+        if case:
             self._read_case(node, case)
 
     def _read_case(self, node, case: str) -> None:
@@ -201,14 +203,11 @@ class PanelWidget:
             self.run.tell(error.message(), "problem")
             return
         if kept is not None:
-            self._opening_case = case
             self.show_review(kept)
         else:
-            self._opening_case = case
             self.run.start()
 
     def _on_case_failed(self, text: str) -> None:
-        self._opening_case = ""
         self.run.tell(text, "problem")
 
     def _on_busy(self) -> None:
@@ -217,6 +216,7 @@ class PanelWidget:
         self.ui.studySection.enabled = self.ui.casesSection.enabled = free
         self.ui.runSection.enabled = not self.node.busy
         self.node.set_locked(self.run.state.busy)
+        self._describe_anew()
 
     def _on_worker_answer(self, event: dict) -> None:
         """Answers that are no run's."""
@@ -233,9 +233,9 @@ class PanelWidget:
             show_in_slice_views(volume)
             self.findings.look_at(code)
 
-    def _on_study(self, paths: list[str], subject, roles: dict[str, str]) -> None:
+    def _on_study(self, paths: list[str], subject, roles: dict[str, str], case: str) -> None:
         """The whole study is to be read."""
-        self.run.start_study(paths, subject, roles)
+        self.run.start_study(paths, subject, roles, case)
 
     def _on_edit(self, code: str) -> None:
         self.edit.start(code)
@@ -247,8 +247,15 @@ class PanelWidget:
 
     def _on_model(self) -> None:
         """Another model reads from now on."""
-        self.run.described = {}
-        self.run.describe()
+        self._model_changed = True
+        self._describe_anew()
+
+    def _describe_anew(self) -> None:
+        """Say which model reads, once no run holds the worker up."""
+        if self._model_changed and not self.run.state.busy:
+            self._model_changed = False
+            self.run.described = {}
+            self.run.describe()
 
     def _actions(self) -> dict:
         return {

@@ -51,6 +51,7 @@ class ReportSection:
             review.decided.add(self._forget_text)
             review.mask_changed.add(self._forget_text)
             review.midline_changed.add(self._forget_text)
+            review.remarked.add(self._forget_text)
             self._forget_text()
 
     def close(self) -> None:
@@ -127,8 +128,7 @@ class ReportSection:
         review = self._review
         if review.saved_version is not None:
             return self._exam()
-        state = review.state
-        if review.is_edited or state.decisions or state.threshold or state.midline is not None:
+        if review.is_edited or review.state.is_touched:
             raise ConfigError(
                 "Your changes are not saved yet.", next_step="Save, approve or flag them first, then export."
             )

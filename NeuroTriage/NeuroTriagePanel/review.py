@@ -27,6 +27,9 @@ from .listeners import Listeners
 from .reader_mask import ReaderMask
 from .scene_bridge import ExamNodes
 
+CASE_ATTRIBUTE = "NeuroTriage.case"
+"""On a volume that was loaded for a case of the list: its key."""
+
 
 @dataclass
 class ReviewState:
@@ -57,6 +60,12 @@ class ReviewState:
     case_key: str = ""
     midline: MidlinePoints | None = None
 
+    @property
+    def is_touched(self) -> bool:
+        """True once the reader has done anything to the exam."""
+        untouched = ReviewState(seconds_spent=self.seconds_spent, based_on=self.based_on, case_key=self.case_key)
+        return self != untouched
+
     @classmethod
     def from_plain(cls, values: dict[str, Any]) -> ReviewState:
         """The inverse of dataclasses.asdict, also after JSON. Raises TypeError or ValueError."""
@@ -75,8 +84,9 @@ class Review:
 
     def __init__(self, result: ExamResult, nodes: ExamNodes, state: ReviewState | None = None) -> None:
         self.result, self.nodes = result, nodes
-        self.state = state or ReviewState()
+        self.state = state or ReviewState(case_key=nodes.ct.GetAttribute(CASE_ATTRIBUTE) or "")
         self.mask_changed, self.decided, self.midline_changed = Listeners(), Listeners(), Listeners()
+        self.remarked = Listeners()
         self._watched_since_s: float | None = time.monotonic()
         self.model_label = (
             label_of_reading(self.reading) if self.draws_masks else np.zeros(result.grid.shape_kji, np.uint8)
@@ -233,6 +243,12 @@ class Review:
         self._forget_label()
         self.decided.tell()
 
+    def remark(self, confidence: int | None, comment: str) -> None:
+        """What the reader says of the exam as a whole."""
+        if (confidence, comment) != (self.state.confidence, self.state.comment):
+            self.state.confidence, self.state.comment, self.saved_version = confidence, comment, None
+            self.remarked.tell()
+
     def place_midline(self, points: MidlinePoints | None) -> None:
         """Other points for midline shift, or none."""
         if points != self.state.midline:
@@ -246,16 +262,16 @@ class Review:
 
     def discard_edits(self) -> None:
         """Back to the model's mask with the model's thresholds; the Segment Editor's undo can bring the edits back."""
-        self.state.hand_edited = False
-        self._forget_thresholds()
-        self.state.decisions = {code: d for code, d in self.state.decisions.items() if d == "accept"}
+        self._decide_as_the_model()
         if self.mask.exists:
             self.mask.write(self.model_label)
         self._forget_label()
         self.decided.tell()
 
     def show_label(self, label_kji: np.ndarray, *, hand_edited: bool, based_on: int) -> None:
-        """Take over a mask that was saved earlier."""
+        """Take over a mask that was saved earlier; with the model's own nothing stands that would contradict it."""
+        if not hand_edited:
+            self._decide_as_the_model()
         self.mask.write(label_kji)
         self.state.hand_edited, self.state.based_on = hand_edited, based_on
         self._drawn = None
@@ -264,6 +280,12 @@ class Review:
     def close(self) -> None:
         """Let go of the nodes' observers."""
         self.mask.close()
+
+    def _decide_as_the_model(self) -> None:
+        """Its thresholds, nothing rejected, nothing drawn."""
+        self.state.hand_edited = False
+        self._forget_thresholds()
+        self.state.decisions = {code: d for code, d in self.state.decisions.items() if d == "accept"}
 
     def _forget_thresholds(self) -> None:
         self.state.threshold, self.state.pixel_threshold, self.state.pixel_thresholds = {}, None, {}

@@ -41,6 +41,7 @@ def follow(review: Review, node: slicer.vtkMRMLTextNode) -> None:
     review.decided.add(note)
     review.mask_changed.add(note)
     review.midline_changed.add(note)
+    review.remarked.add(note)
     review.nodes.added.add(note)
     note()
 
@@ -87,7 +88,7 @@ def restore(node: slicer.vtkMRMLTextNode) -> Review:
     with tempfile.TemporaryDirectory(prefix="neurotriage-") as folder:
         unpack_bundle(content, Path(folder))
         result = load_exam(Path(folder), volume_from_node(ct))
-    review = Review(result, _referred(node), state)
+    review = Review(result, nodes_of(node), state)
     follow(review, node)
     return review
 
@@ -97,7 +98,8 @@ def kept_state(node: slicer.vtkMRMLTextNode) -> ReviewState:
     return ReviewState.from_plain(json.loads(node.GetAttribute(_STATE_ATTRIBUTE) or "{}"))
 
 
-def _referred(node: slicer.vtkMRMLTextNode) -> ExamNodes:
+def nodes_of(node: slicer.vtkMRMLTextNode) -> ExamNodes:
+    """The nodes that show the exam of a text node."""
     nodes = ExamNodes(node.GetNodeReference("ct"))
     nodes.table, nodes.working = node.GetNodeReference("table"), node.GetNodeReference("working")
     for role in LIST_ROLES:

@@ -97,9 +97,9 @@ class RunSection:
         """Read the chosen volume. Args: choices: in place of those of the widgets."""
         self._start(lambda: ExamRun(self.parameters.inputVolume), choices or self.choices())
 
-    def start_study(self, paths: list[str], subject: Subject, roles: Mapping[str, str]) -> None:
+    def start_study(self, paths: list[str], subject: Subject, roles: Mapping[str, str], case: str = "") -> None:
         """Read a whole study on disk, with the system that is chosen or the default one of each modality."""
-        self._start(lambda: StudyRun(paths, subject, roles), self.choices())
+        self._start(lambda: StudyRun(paths, subject, roles, case), self.choices())
 
     def _start(self, make_run: Callable[[], ExamRun | StudyRun], choices: RunChoices) -> None:
         if self.state.phase is not Phase.IDLE:

@@ -84,10 +84,14 @@ class SignSection:
         return True
 
     def _resume(self) -> None:
-        """Go on where this reader, or (not blind) anybody, stopped."""
+        """Go on where this reader, or (not blind) anybody, stopped; work that was never saved stays on the screen."""
         try:
             version = self._store.own_latest(self._review) if self._review.state.based_on == 0 else None
             if version is None:
+                return
+            if self._review.state.is_touched:
+                told = _("Version {0} of {1} ({2}) was kept earlier; what is shown is not saved yet.")
+                self._say(told.format(version.number, version.reader, _STATUS_TEXTS[version.status]), "attention")
                 return
             self._store.take_over(self._review, version)
         except NeuroTriageError as error:
@@ -141,11 +145,11 @@ class SignSection:
 
     def _on_confidence(self, index: int) -> None:
         if not self._filling and self._review is not None:
-            self._review.state.confidence = index or None
+            self._review.remark(index or None, self._review.state.comment)
 
     def _on_comment(self) -> None:
         if not self._filling and self._review is not None:
-            self._review.state.comment = self._ui.commentEdit.plainText
+            self._review.remark(self._review.state.confidence, self._ui.commentEdit.plainText)
 
     def _say(self, text: str, tone: str = "neutral") -> None:
         label = self._ui.signLabel

@@ -17,7 +17,7 @@ from NeuroTriageLib.core.pauses import Pausing
 
 from .exam_run import RunChoices
 from .result_nodes import add_ct_node
-from .review import Review
+from .review import CASE_ATTRIBUTE, Review
 from .review_node import STUDY_ATTRIBUTE, keep_in_scene
 from .scene_bridge import ExamNodes, right_handed, show_exam_pausing
 from .slice_views import first_key_point_ras, look_at, show_in_slice_views
@@ -31,13 +31,14 @@ class StudyRun:
         paths: folder, archive or files that hold it.
         subject: patient and study as the worker has told them.
         roles: MR role -> SeriesInstanceUID where the user overrules what a series is read as.
+        case: of the list, for which it is read; "" for none.
     """
 
     slices = 0
     """How many will be read is known only afterwards: no seconds per slice are learned from a study."""
 
-    def __init__(self, paths: list[str], subject: Subject, roles: Mapping[str, str]) -> None:
-        self._paths, self._subject, self._roles = paths, subject, dict(roles)
+    def __init__(self, paths: list[str], subject: Subject, roles: Mapping[str, str], case: str = "") -> None:
+        self._paths, self._subject, self._roles, self._case = paths, subject, dict(roles), case
         self._folder = Path(tempfile.mkdtemp(prefix="neurotriage-"))
 
     def request(self, run: int, choices: RunChoices) -> dict:
@@ -56,24 +57,27 @@ class StudyRun:
 
     def show_pausing(self, event: dict) -> Pausing[Review]:
         """Put every series into the scene, with pauses, and return the review of the first with a finding."""
-        return (yield from show_study_pausing([Path(folder) for folder in event["results"]], self._subject))
+        folders = [Path(folder) for folder in event["results"]]
+        return (yield from show_study_pausing(folders, self._subject, self._case))
 
     def discard(self) -> None:
         """Remove the folders."""
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def show_study_pausing(folders: list[Path], study: Subject) -> Pausing[Review]:
+def show_study_pausing(folders: list[Path], study: Subject, case: str = "") -> Pausing[Review]:
     """Put the exams of a study into the scene, with pauses, and return the review of the first with a finding.
 
     Args:
         folders: exchange folder of each series that something is shown on, with its bundle (core/exam_bundle.py).
         study: patient and study; the series is each folder's own.
+        case: of the list, to which all of them belong; "" for none.
     """
     token, reviews = uuid.uuid4().hex, []
     for folder in folders:
         result = right_handed((yield from load_exam_pausing(folder)))
         nodes = ExamNodes(add_ct_node(result.volume, series_name(result), result.contrast))
+        nodes.ct.SetAttribute(CASE_ATTRIBUTE, case or None)
         yield
         subject = replace(study, series_instance_uid=result.volume.series_instance_uid)
         if reviews:

@@ -42,19 +42,19 @@ class StudySection:
     Args:
         ui: the widgets by name.
         send: hands a request to the worker.
-        on_loaded: called with the volume node of a series that was loaded.
+        on_loaded: called with the volume node of a series that was loaded, and the case of the list for which ("").
         on_failed: called with a message when the case that was asked for cannot be opened.
-        on_study: called with the paths of a study that is to be read as a whole, whose it is, and the roles that the
-            user gave to its series.
+        on_study: called with the paths of a study that is to be read as a whole, whose it is, the roles that the user
+            gave to its series, and the case of the list ("").
     """
 
     def __init__(
         self,
         ui,
         send: Callable[..., None],
-        on_loaded: Callable[[object], None],
+        on_loaded: Callable[[object, str], None],
         on_failed: Callable[[str], None],
-        on_study: Callable[[list[str], Subject, dict[str, str]], None],
+        on_study: Callable[[list[str], Subject, dict[str, str], str], None],
     ) -> None:
         self._on_whole_study = on_study
         self._paths: list[str] = []
@@ -64,7 +64,7 @@ class StudySection:
         self._study: dict = {}
         self._roles: dict[str, str] = {}
         self._volume = None
-        self._from_database = self._load_at_once = False
+        self._from_database, self._case = False, ""
         self._folder: Path | None = None
         self._count = 0
         ui.diskStudyButton.connect("clicked(bool)", self._on_disk)
@@ -80,6 +80,7 @@ class StudySection:
 
     def forget(self) -> None:
         """Nothing was looked at: at the start, and when a scene closes."""
+        self._case, self._count = "", self._count + 1  # what is still on its way is for nobody
         self._ui.studySelectorLabel.visible = self._ui.studySelector.visible = False
         self._show_series({})
         self._say("")
@@ -104,26 +105,26 @@ class StudySection:
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder = None
 
-    def inspect(self, paths: list[str], *, from_database: bool = False, load_at_once: bool = False) -> None:
+    def inspect(self, paths: list[str], *, from_database: bool = False, case: str = "") -> None:
         """Have the worker look at a study's headers; the answer comes to on_event.
 
         Args:
             paths: folder, zip or files.
             from_database: the files are those of Slicer's DICOM database, which then loads the series.
-            load_at_once: load the chosen series without another click (a case of the list).
+            case: of the list: the chosen series is then loaded without another click, and belongs to it.
         """
-        self._from_database, self._load_at_once, self._paths = from_database, load_at_once, paths
+        self._from_database, self._case, self._paths = from_database, case, paths
         self._roles = {}
         self._ask(command="inspect", paths=paths)
         self._say(_("Looking at the headers..."))
 
-    def inspect_database(self, study_uid: str, *, load_at_once: bool = False) -> None:
+    def inspect_database(self, study_uid: str, *, case: str = "") -> None:
         """The same for a study of Slicer's DICOM database."""
         files = database_files(study_uid)
         if files:
-            self.inspect(files, from_database=True, load_at_once=load_at_once)
+            self.inspect(files, from_database=True, case=case)
         else:
-            self._load_at_once = load_at_once
+            self._case = case
             self._fail(_("The study is not in Slicer's DICOM database."))
 
     def on_event(self, event: dict) -> None:
@@ -161,7 +162,7 @@ class StudySection:
         subject = self._subject("")
         self._say("")
         self._show_series({})
-        self._on_whole_study(files or self._paths, subject, dict(self._roles))
+        self._on_whole_study(files or self._paths, subject, dict(self._roles), self._take_case())
 
     def give_role(self, series_uid: str, role: str) -> None:
         """Overrule what a series of an MRI is read as; "" leaves it to the rules. The worker then chooses anew."""
@@ -203,12 +204,12 @@ class StudySection:
         elif not chosen:
             text = _("No series is a non-contrast axial head CT; select one to overrule, its reason is in the tooltip.")
         self._say(text + (several if len(studies) > 1 else ""), "neutral" if chosen else "problem")
-        if self._load_at_once and best["reads"] == "MR":
-            self._load_at_once = False
+        if self._case and best["reads"] == "MR":
             self.read_study()
-        elif self._load_at_once and chosen:
+        elif self._case and chosen:
             self.load()
-        elif self._load_at_once:
+        elif self._case:
+            self._take_case()
             self._on_failed(text)
 
     def _on_volume(self, event: dict) -> None:
@@ -226,7 +227,7 @@ class StudySection:
         self._say("")
         self._show_series({})
         slicer.util.setSliceViewerLayers(background=node, fit=True)
-        self._on_loaded(node)
+        self._on_loaded(node, self._take_case())
 
     def _show_series(self, study: dict) -> None:
         table = self._ui.seriesTable
@@ -293,9 +294,13 @@ class StudySection:
 
     def _fail(self, text: str) -> None:
         self._say(text, "problem")
-        if self._load_at_once:
-            self._load_at_once = False
+        if self._take_case():
             self._on_failed(text)
+
+    def _take_case(self) -> str:
+        """The case of the list that is being opened; it is taken once."""
+        case, self._case = self._case, ""
+        return case
 
     def _say(self, text: str, tone: str = "neutral") -> None:
         label = self._ui.studyLabel

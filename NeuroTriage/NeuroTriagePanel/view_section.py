@@ -45,9 +45,10 @@ class ViewSection:
 
     def use(self, review: Review | None) -> None:
         """Show this review, or nothing; the heatmap is off until it is chosen."""
-        self._review, ui = review, self._ui
+        ui = self._ui
         for box in (ui.surfaceCheckBox, ui.regionsCheckBox, ui.rejectedCheckBox):
-            box.checked = False
+            box.checked = False  # of the exam before
+        self._review = review
         self._fill_heatmaps()
         ui.viewSection.visible = review is not None
         if review is None:
@@ -121,7 +122,8 @@ class ViewSection:
 
     def _on_surface(self, shown: bool) -> None:
         node = None if self._review is None else self._review.mask.node
-        if node is None:
+        if node is None or node.GetDisplayNode() is None:
+            self.layout.restore()
             return
         if shown:
             node.CreateClosedSurfaceRepresentation()

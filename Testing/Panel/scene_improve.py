@@ -121,6 +121,34 @@ def test_a_model_that_the_comparison_advises_against_is_used_only_when_asked_aga
         slicer.util.confirmYesNoDisplay = before
 
 
+def test_a_question_that_fails_beside_a_run_does_not_end_it(tmp_path):
+    widget = improving(tmp_path, "slow")
+    improve, ui = widget.panel.improve, widget.ui
+    improve._send("unheard of")
+    ui.improveStartButton.click()
+    wait_until(lambda: ui.improveProgressBar.value > 400)
+    assert "does not know the command" in ui.improveVerdictLabel.text
+    assert improve.busy and not ui.improveStartButton.enabled and ui.improveCancelButton.enabled
+    ui.improveCancelButton.click()
+
+
+def test_the_panel_asks_which_model_reads_once_the_run_beside_it_has_ended(tmp_path):
+    widget = improving(tmp_path)
+    run = widget.panel.run
+    run.describe()
+    wait_until(lambda: bool(run.described))
+    ui, asked = widget.ui, []
+    describe, run.describe = run.describe, lambda: asked.append(run.state.busy)
+    try:
+        ui.runButton.click()
+        widget.panel._on_model()
+        assert run.state.busy and not asked
+        wait_until(lambda: not run.state.busy)
+    finally:
+        run.describe = describe
+    assert asked == [False]
+
+
 def test_what_is_missing_is_said(tmp_path):
     widget = improving(tmp_path, signed=False)
     widget.ui.improveStartButton.click()

@@ -88,7 +88,9 @@ def correct_and_sign(widget) -> None:
 def test_a_corrected_exam_becomes_a_model_that_reads_and_can_be_taken_back(tmp_path):
     widget = real_panel(tmp_path)
     ui, improve = widget.ui, widget.panel.improve
-    widget.panel.study.inspect([str(tmp_path / "images" / "1")], load_at_once=True)
+    widget.panel.study.inspect([str(tmp_path / "images" / "1")])
+    wait_until(lambda: ui.loadSeriesButton.visible and ui.loadSeriesButton.enabled, PATIENCE_S)
+    ui.loadSeriesButton.click()
     wait_until(lambda: widget._parameterNode.inputVolume is not None, PATIENCE_S)
     assert read_with(widget, "kuo2019") == "kuo2019-compact"
     correct_and_sign(widget)

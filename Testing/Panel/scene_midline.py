@@ -260,3 +260,14 @@ def test_points_whose_node_was_deleted_elsewhere_come_back():
     points_node(widget).GetNthControlPointPositionWorld(2, septum)
     assert np.allclose(flip_lps_ras(septum), points.septum_lps_mm) and "4.0 mm to the left" in text(widget)
     assert len(slicer.util.getNodesByClass("vtkMRMLMarkupsFiducialNode")) == 1
+
+
+def test_points_whose_node_was_deleted_elsewhere_can_be_removed_for_good():
+    widget = reviewed()
+    place(widget, 4.0)
+    slicer.mrmlScene.RemoveNode(points_node(widget))
+    widget.ui.midlineRemoveButton.click()
+    assert text(widget) == NOT_MEASURED and widget.panel.review.state.midline is None
+    assert not part(widget.panel.review.nodes.midline, "shift").GetDisplayVisibility()
+    place(widget, 2.0)
+    assert "2.0 mm to the left" in text(widget)

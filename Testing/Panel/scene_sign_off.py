@@ -99,6 +99,22 @@ def test_an_older_version_can_be_shown_and_saving_then_makes_a_new_one(tmp_path)
     assert store.versions(case)[3].entry.based_on == 1
 
 
+def test_the_models_version_on_the_screen_has_nothing_rejected_and_its_own_thresholds(tmp_path):
+    widget = signing(tmp_path)
+    review = widget.panel.review
+    review.move_threshold("IPH", 0.9)
+    select(widget, "SDH")
+    widget.ui.rejectButton.click()
+    widget.ui.saveDraftButton.click()
+    widget.ui.versionSelector.activated.emit(1)  # version 0
+    settle(widget)
+    assert np.array_equal(review.label_kji, review.model_label) and not review.is_edited
+    assert review.state.decisions == {} and review.state.threshold == {}
+    assert {item.code: item.status for item in review.findings()} == {
+        item.code: item.status for item in review.result.findings
+    }
+
+
 def test_a_blind_reader_sees_no_other_version_until_signing(tmp_path):
     widget = signing(tmp_path, "AB")
     paint(widget)
@@ -164,16 +180,15 @@ def test_a_case_of_a_folder_opens_by_its_path_and_one_of_the_database_by_its_uid
     widget = signing(tmp_path)
     (tmp_path / "cases" / "exam 1").mkdir(parents=True)
     study, asked = widget.panel.study, []
-    study.inspect = lambda paths, load_at_once: asked.append((paths, load_at_once))
-    study.inspect_database = lambda uid, load_at_once: asked.append((uid, load_at_once))
+    study.inspect = lambda paths, case: asked.append((paths, case))
+    study.inspect_database = lambda uid, case: asked.append((uid, case))
     try:
         (entry,) = cases_in_folder(tmp_path / "cases")
         widget.panel.open_case(entry)
         widget.panel.open_case(CaseEntry("1.2.840.1", "of the database"))
     finally:
         del study.inspect, study.inspect_database
-        widget.panel._opening_case = ""
-    assert asked == [([str(entry.path)], True), ("1.2.840.1", True)]
+    assert asked == [([str(entry.path)], entry.key), ("1.2.840.1", "1.2.840.1")]
 
 
 def test_the_report_says_what_was_edited_and_goes_to_the_clipboard(tmp_path):

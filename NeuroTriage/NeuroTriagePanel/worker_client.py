@@ -7,9 +7,12 @@ interpreter.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +23,7 @@ import NeuroTriageLib
 # What the process may still say after it was asked to stop, before it is killed (ours).
 STOP_TIMEOUT_MS = 2000
 KEPT_STDERR_CHARACTERS = 4000
+TEMPORARY_FOLDER_VARIABLES = ("TMPDIR", "TEMP", "TMP")  # in the order in which Python's tempfile asks them
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,7 @@ class WorkerClient:
         self._on_event, self._on_ended = on_event, on_ended
         self.command = command or WorkerCommand.default()
         self._process = None
+        self._scratch = ""
         self._line = b""
         self._stderr = ""
 
@@ -96,6 +101,7 @@ class WorkerClient:
             process.kill()
             process.waitForFinished(STOP_TIMEOUT_MS)
             process.delete()
+            self._clear()
 
     def _start(self) -> None:
         process = qt.QProcess()
@@ -105,7 +111,9 @@ class WorkerClient:
         process.connect("finished(int,QProcess::ExitStatus)", self._on_finished)
         process.connect("errorOccurred(QProcess::ProcessError)", self._on_process_error)
         self._process, self._line, self._stderr = process, b"", ""
-        process.start(self.command.program, list(self.command.arguments))
+        self._scratch = tempfile.mkdtemp(prefix="neurotriage-")
+        with _temporary_files_in(self._scratch):
+            process.start(self.command.program, list(self.command.arguments))
 
     def _read_events(self) -> None:
         if self._process is None:
@@ -140,3 +148,23 @@ class WorkerClient:
     def _forget(self) -> None:
         process, self._process = self._process, None
         process.deleteLater()
+        self._clear()
+
+    def _clear(self) -> None:
+        """Remove what a process that was killed could not: it may hold a patient's images."""
+        shutil.rmtree(self._scratch, ignore_errors=True)
+
+
+@contextmanager
+def _temporary_files_in(folder: str) -> Iterator[None]:
+    """Processes that are started meanwhile put their temporary files there."""
+    before = {name: os.environ.get(name) for name in TEMPORARY_FOLDER_VARIABLES}
+    os.environ.update(dict.fromkeys(TEMPORARY_FOLDER_VARIABLES, folder))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

@@ -110,7 +110,7 @@ def _triage(options: argparse.Namespace) -> int:
 
 
 def _add_batch(commands: Any) -> None:
-    from .batch.command import add_arguments
+    from .batch.options import add_arguments
 
     parser = commands.add_parser(
         "batch", help="read a whole archive: every exam once, on one machine or a cluster", epilog=EXIT_CODES

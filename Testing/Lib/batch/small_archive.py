@@ -10,9 +10,9 @@ from typing import Any
 
 from pydicom.uid import generate_uid
 
-from NeuroTriageLib.batch import command
 from NeuroTriageLib.batch.exam_task import ExamTask
 from NeuroTriageLib.batch.folder_index import FolderIndex
+from NeuroTriageLib.batch.options import add_arguments
 from Testing.Lib.ct_series import ct_slice, head_hu, write_series
 
 
@@ -63,7 +63,7 @@ def write_damaged(folder: Path) -> Path:
 def options(*arguments: object) -> argparse.Namespace:
     """The parsed options of `neurotriage batch`."""
     parser = argparse.ArgumentParser()
-    command.add_arguments(parser)
+    add_arguments(parser)
     return parser.parse_args([*map(str, arguments), "--device", "cpu", "--no-scene"])
 
 

@@ -22,6 +22,7 @@ from typing import Any, Literal
 
 from .core.errors import ConfigError, ModelError, output_error
 from .core.user_data import user_data_folder
+from .core.whole_files import drop_torn_line
 from .io.model_packs import ModelPack, load_model_pack, pack_digest, pack_files, read_manifest
 from .review.durable_files import DurableFiles, publish_folder
 
@@ -210,7 +211,7 @@ class ModelRegistry:
         path = self.folder / HISTORY_FILE
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            _drop_cut_off_line(path)
+            drop_torn_line(path)  # a power cut left it, and nobody was told that it was done
             handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
             try:
                 os.write(handle, (json.dumps(asdict(entry), allow_nan=False) + "\n").encode())
@@ -237,13 +238,6 @@ def _hashes(pack: Path) -> tuple[str, ...]:
         return tuple(read_manifest(pack).files.values())
     except ModelError:
         return ()
-
-
-def _drop_cut_off_line(path: Path) -> None:
-    """Remove what follows the last whole line: a power cut left it, and nobody was told that it was done."""
-    content = path.read_bytes() if path.exists() else b""
-    if content and not content.endswith(b"\n"):
-        os.truncate(path, content.rfind(b"\n") + 1)
 
 
 def _last(entries: list[Entry] | tuple[Entry, ...], system: str) -> Entry | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import secrets
 import shutil
 from collections.abc import Callable
@@ -13,7 +12,7 @@ from typing import Any
 
 from ..core.errors import output_error
 from ..outputs.result_files import FINDINGS_FILE
-from ..review.durable_files import TEMPORARY, DurableFiles
+from ..review.durable_files import TEMPORARY, DurableFiles, sync_tree
 
 FOLDER = "exams"
 
@@ -56,9 +55,7 @@ class ResultStore:
         try:
             final.parent.mkdir(parents=True, exist_ok=True)
             write(partial)
-            for path in partial.iterdir():
-                _sync(path)
-            self._files.sync_folder(partial)
+            sync_tree(partial)
             self._files.publish(partial, final)
             self._files.sync_folder(final.parent)
         except FileExistsError:
@@ -74,8 +71,3 @@ class ResultStore:
         """Clear away what killed workers have left; call it while none runs."""
         for path in self._top.glob("*/.*"):
             shutil.rmtree(path, ignore_errors=True)
-
-
-def _sync(path: Path) -> None:
-    with path.open("rb") as stream:
-        os.fsync(stream.fileno())

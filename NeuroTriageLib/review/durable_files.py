@@ -39,13 +39,7 @@ class DurableFiles:
 
     def sync_folder(self, path: Path) -> None:
         """The names in a folder are on the disk on return."""
-        if os.name == "nt":  # Windows opens no folders, and keeps names in a journal
-            return
-        folder = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_folder(path)
 
     def publish(self, temporary: Path, final: Path) -> None:
         """Give a complete folder its name. Raises FileExistsError when the name is taken."""
@@ -59,6 +53,27 @@ class DurableFiles:
     def remove(self, folder: Path) -> None:
         """Remove a folder that was never published, as far as that is possible."""
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def sync_folder(path: Path) -> None:
+    """The names in a folder are on the disk on return."""
+    if os.name == "nt":  # Windows opens no folders, and keeps names in a journal
+        return
+    folder = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def sync_tree(folder: Path) -> None:
+    """Every file below a folder, every name in it and its own name are on the disk on return."""
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            with open(Path(parent, name), "rb") as stream:
+                os.fsync(stream.fileno())
+        sync_folder(Path(parent))
+    sync_folder(folder.parent)
 
 
 def publish_folder(

@@ -20,9 +20,14 @@ def client_context(tls: Tls | None) -> ssl.SSLContext:
         if tls.certificate is not None:
             context.load_cert_chain(str(tls.certificate), None if tls.private_key is None else str(tls.private_key))
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
-        raise ConfigError(
-            "A certificate or private key cannot be used.",
-            where=", ".join(str(path) for path in (tls.authorities, tls.certificate, tls.private_key) if path),
-            next_step="They must be PEM files that the node may read, and the key must belong to the certificate.",
-        ) from error
+        raise unusable(tls) from error
     return context
+
+
+def unusable(tls: Tls) -> ConfigError:
+    """What a site is told about certificates that cannot be used, ours or those whom we trust."""
+    return ConfigError(
+        "A certificate or private key cannot be used.",
+        where=", ".join(str(path) for path in (tls.authorities, tls.certificate, tls.private_key) if path),
+        next_step="They must be PEM files that the node may read, and the key must belong to the certificate.",
+    )

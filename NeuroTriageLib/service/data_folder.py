@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..core.errors import output_error
-from ..review.durable_files import DurableFiles
 
 PRIVATE = 0o700  # images and results name patients: nobody but the node's user may look; ours
 
@@ -69,18 +67,3 @@ class DataFolder:
         """How full the disk is, 0-1."""
         usage = shutil.disk_usage(self.path)
         return 1.0 - usage.free / usage.total if usage.total else 1.0
-
-
-def sync_folder(path: Path) -> None:
-    """The names in a folder are on the disk on return."""
-    DurableFiles().sync_folder(path)
-
-
-def sync_tree(folder: Path) -> None:
-    """Every file below a folder, every name in it and its own name are on the disk on return."""
-    for parent, _, names in os.walk(folder):
-        for name in names:
-            with open(Path(parent, name), "rb") as stream:
-                os.fsync(stream.fileno())
-        sync_folder(Path(parent))
-    sync_folder(folder.parent)

@@ -15,8 +15,9 @@ from pathlib import Path
 
 from ..core.errors import InputError, NeuroTriageError
 from ..io.archives import is_zip, unpack_zip
+from ..review.durable_files import sync_folder
 from .accepted_images import ImageRefused
-from .data_folder import DataFolder, sync_folder
+from .data_folder import DataFolder
 from .exam_queue import Arrival, ExamQueue
 from .inbox import Inbox, NoRoom
 from .ledger import Ledger

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..core.errors import OutputError
+from ..review.durable_files import sync_folder
 from .accepted_images import ImageRefused, ImageUids, read_image_uids
-from .data_folder import DataFolder, sync_folder
+from .data_folder import DataFolder
 from .exam_queue import RECOVERED, Arrival, ExamQueue
 from .ledger import Ledger
 from .site_config import Limits

@@ -20,7 +20,7 @@ from typing import Any, Literal
 
 from ..core.errors import ModelError, NeuroTriageError, SeriesSelectionError
 from ..core.findings import ExamResult
-from .data_folder import sync_tree
+from ..review.durable_files import sync_tree
 from .exam_queue import ExamAnswer
 from .first_look import FirstLook, look
 from .site_config import Answer, Readers

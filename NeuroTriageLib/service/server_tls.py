@@ -7,6 +7,7 @@ import ssl
 from typing import Any
 
 from ..core.errors import ConfigError
+from .client_tls import unusable
 from .site_config import Tls
 
 
@@ -32,9 +33,5 @@ def server_context(tls: Tls) -> ssl.SSLContext:
             context.load_verify_locations(cafile=str(tls.authorities))
             context.verify_mode = ssl.CERT_REQUIRED
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
-        raise ConfigError(
-            "A certificate or private key cannot be used.",
-            where=", ".join(str(path) for path in (tls.authorities, tls.certificate, tls.private_key) if path),
-            next_step="They must be PEM files that the node may read, and the key must belong to the certificate.",
-        ) from error
+        raise unusable(tls) from error
     return context

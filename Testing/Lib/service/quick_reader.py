@@ -11,7 +11,7 @@ import pydicom
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import Comprehensive3DSRStorage, ExplicitVRLittleEndian
 
-from NeuroTriageLib.service.data_folder import sync_tree
+from NeuroTriageLib.review.durable_files import sync_tree
 from NeuroTriageLib.service.exam_queue import ExamAnswer
 from NeuroTriageLib.service.first_look import FirstLook
 from NeuroTriageLib.service.reading_process import LookJob, Purpose, ReadJob, Told, _end_with_the_node

@@ -11,12 +11,9 @@ from ..datasets.case_source import CaseSource, public_source
 from ..datasets.label_store import store_source
 from ..datasets.labelled_case import Case, Labelled, LabelledMr
 from ..datasets.own_masks import own_source
-from ..systems.nael2021_config import NETWORKS
+from ..systems.nael2021_config import REQUIRED
 from .protocol import PHANTOM, DataEntry, Protocol
 from .simulated_cases import simulated_source
-
-REQUIRED = frozenset(name for network in NETWORKS.values() for name in network.required)
-"""Contrasts that one of Nael 2021's networks cannot do without."""
 
 
 def sources_of(protocol: Protocol, modality: str, cache: Path) -> tuple[CaseSource, ...]:

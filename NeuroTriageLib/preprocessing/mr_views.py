@@ -88,13 +88,22 @@ def scale_image(image: MrImage, scaling: Scaling) -> ScaledImage:
     return ScaledImage(scale_adc(array, image.mm2_per_s), grid)
 
 
-def make_view(images: Mapping[str, ScaledImage], reference: str, config: Nael2021Config) -> MrView:
+def make_view(
+    images: Mapping[str, ScaledImage], reference: str, config: Nael2021Config, on: str | None = None
+) -> MrView:
     """All contrasts on the grid of the reference; one that hardly shows the same place is left out.
 
+    Args:
+        images: contrast -> image.
+        reference: whose view it is.
+        config: of the networks.
+        on: the contrast whose grid is taken where the reference itself is not there.
+
     Raises:
-        GeometryError: the reference's slices are not axial, so that no axial grid can be made of it.
+        GeometryError: that contrast's slices are not axial, so that no axial grid can be made of it.
     """
-    grid = axial_grid(images[reference].grid, config)
+    on = on or reference
+    grid = axial_grid(images[on].grid, config)
     across = sagittal_grid(grid, config)
     axial: dict[str, np.ndarray] = {}
     sagittal: dict[str, np.ndarray] = {}
@@ -103,7 +112,7 @@ def make_view(images: Mapping[str, ScaledImage], reference: str, config: Nael202
             continue
         target = grid if name in AXIAL_CONTRASTS else across
         found = resample(images[name].array_kji, images[name].grid, target)
-        if name != reference and found.covered_share < MIN_COVERED:
+        if name != on and found.covered_share < MIN_COVERED:
             continue
         kept = np.rint(np.clip(found.array_kji, 0.0, 1.0) * STEPS).astype(np.uint8)
         (axial if name in AXIAL_CONTRASTS else sagittal)[name] = kept

@@ -70,6 +70,9 @@ NETWORKS: dict[str, FindingNetwork] = {
     )
 }  # fmt: skip
 
+REQUIRED = frozenset(name for network in NETWORKS.values() for name in network.required)
+"""Contrasts that one of the networks cannot do without."""
+
 REFERENCES = ("ADC", "FLAIR")
 """Contrasts on whose grids studies are prepared."""
 

@@ -12,6 +12,7 @@ from ..datasets.labelled_case import Labelled, LabelledCt
 from ..datasets.split import Part
 from ..preprocessing.network_grid import PreparedExam, prepare
 from .exam_bank import BankExam
+from .windowed_exam import UNTYPED
 
 CODES = (ANY, *CT_HEMORRHAGE_CODES)
 
@@ -19,12 +20,26 @@ CODES = (ANY, *CT_HEMORRHAGE_CODES)
 def masked_exam(case: Labelled, part: Part, config: Any, recipe: Any) -> BankExam:
     """The exam of a system that learns from masks. Raises InputError without one, or when its types are not known."""
     ct = _ct(case)
+    if ct.label_kji is not None and not ct.has_types:
+        raise InputError("the mask does not say the types")
+    return bleeding_exam(case, part, config, recipe)
+
+
+def bleeding_exam(case: Labelled, part: Part, config: Any, recipe: Any) -> BankExam:
+    """The exam of a system that also learns from blood of unknown type (Kuo 2019).
+
+    Raises:
+        InputError: no mask; or, for validation, one that does not say the types.
+    """
+    ct = _ct(case)
     if ct.label_kji is None:
         raise InputError("the case has no mask")
-    if not ct.has_types:
-        raise InputError("the mask does not say the types")
-    prepared = _prepared(ct, config)
-    return BankExam.from_prepared(prepared, ct.label_kji, {"present": _presence(ct)})
+    if part == "validation" and not ct.has_types:
+        raise InputError("the mask does not say the types, so that the exam cannot validate")
+    label = np.where(ct.label_kji > len(CT_HEMORRHAGE_CODES), UNTYPED, ct.label_kji).astype(
+        np.uint8
+    )  # also "SDH or EDH"
+    return BankExam.from_prepared(_prepared(ct, config), label, {"present": _presence(ct)})
 
 
 def labelled_exam(case: Labelled, part: Part, config: Any, recipe: Any) -> BankExam:

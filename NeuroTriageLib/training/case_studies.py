@@ -16,7 +16,7 @@ from ..core.volume import Volume
 from ..datasets.labelled_case import Labelled, LabelledMr
 from ..datasets.split import Part
 from ..preprocessing.mr_grid import resample
-from ..systems.nael2021_config import CRITICAL_CODES, REFERENCES
+from ..systems.nael2021_config import CRITICAL_CODES, NETWORKS, REQUIRED
 from .nael2021_bank import BankStudy
 
 
@@ -40,9 +40,12 @@ class _Study:
 def labelled_study(case: Labelled, part: Part, config: Any, recipe: Any) -> BankStudy:
     """The study of the bank; findings that are not known are neither learned from nor counted.
 
+    A network learns from a study that lacks contrasts which it requires to read: what there is goes through the same
+    layers. Such a study does not validate.
+
     Raises:
-        InputError: no brain MRI; no FLAIR, or no ADC map of a known unit; a finding without a mask; or, for validation,
-            a finding that is not known.
+        InputError: no brain MRI; no contrast that a network which could learn from it reads; a finding without a mask;
+            or, for validation, a finding that is not known or a required contrast that is missing.
     """
     if not isinstance(case, LabelledMr):
         raise InputError("the case is no brain MRI")
@@ -51,17 +54,19 @@ def labelled_study(case: Labelled, part: Part, config: Any, recipe: Any) -> Bank
         for contrast, image in case.images.items()
         if contrast in CONTRASTS and (contrast != "ADC" or image.mm2_per_s)
     }
-    lacking = [contrast for contrast in REFERENCES if contrast not in images]
-    if lacking:
-        raise InputError(f"the study has no {' and no '.join(lacking)}")
     known = case.exam_presence()
-    if part == "validation" and set(MR_CODES) - set(known):
-        raise InputError("not every finding is known, so that the study cannot validate")
+    if not any(code in known and set(images) & set(network.axial) for code, network in NETWORKS.items()):
+        raise InputError("no network that could learn from the study reads one of its contrasts")
+    if part == "validation":
+        if set(MR_CODES) - set(known):
+            raise InputError("not every finding is known, so that the study cannot validate")
+        if lacking := sorted(REQUIRED - set(images)):
+            raise InputError(f"the study has no {' and no '.join(lacking)}, so that it cannot validate")
     masks = _masks(case)
     if any(known.get(code) and code not in masks for code in CRITICAL_CODES):
         raise InputError("a finding has no mask")
     series = {
-        contrast: _Series(image.volume, _on(masks, image.volume.grid, contrast), image.mm2_per_s or 0.0)
+        contrast: _Series(image.volume, _on(masks, image.volume.grid), image.mm2_per_s or 0.0)
         for contrast, image in images.items()
     }
     return BankStudy.of(_Study(series, {code: known[code] for code in MR_CODES if code in known}), config)
@@ -77,10 +82,8 @@ def _masks(case: LabelledMr) -> dict[str, tuple[np.ndarray, SliceGrid]]:
     }
 
 
-def _on(masks: Mapping[str, tuple[np.ndarray, SliceGrid]], grid: SliceGrid, contrast: str) -> dict[str, np.ndarray]:
+def _on(masks: Mapping[str, tuple[np.ndarray, SliceGrid]], grid: SliceGrid) -> dict[str, np.ndarray]:
     """The masks on another image's voxels, by its place: the patient is taken to have lain still."""
-    if contrast not in REFERENCES:
-        return {}
     return {
         code: mask if own is grid else np.asarray(resample(mask.astype(np.float32), own, grid).array_kji >= 0.5)
         for code, (mask, own) in masks.items()

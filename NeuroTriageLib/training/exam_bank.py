@@ -28,7 +28,7 @@ class BankExam:
     Args:
         hu_shw: (S, h, w) int16 Hounsfield units, slabs from below.
         brain_shw: (S, h, w) bool, the intracranial space as preprocessing finds it.
-        label_shw: (S, h, w) uint8, 0 no blood, 1... the types in label order, also outside brain_shw.
+        label_shw: (S, h, w) uint8, review.labels.SEGMENT_VALUES, also outside brain_shw.
         corner: row and column of the crop in the network's image.
         image_size: rows and columns of the network's image.
         truth: what the simulation knows.

@@ -14,7 +14,7 @@ import numpy as np
 from ..core.codes import MR_CODES
 from ..core.errors import InputError
 from ..core.geometry import SliceGrid
-from ..core.mr_images import SAGITTAL_CONTRASTS, MrImage
+from ..core.mr_images import AXIAL_CONTRASTS, SAGITTAL_CONTRASTS, MrImage
 from ..core.volume import Volume
 from ..preprocessing.mr_grid import resample
 from ..preprocessing.mr_views import MrView, make_view, scale_image
@@ -83,21 +83,30 @@ class BankStudy:
 
     @classmethod
     def of(cls, study: MrTruthStudy, config: Nael2021Config) -> BankStudy:
-        """Prepare a simulated study as inference does. Raises InputError when a reference contrast is missing."""
+        """Prepare a study as inference does; where a reference contrast is missing, another one lends its grid.
+
+        Raises:
+            InputError: no axial contrast is there.
+        """
         images = simulated_images(study)
-        missing = [name for name in REFERENCES if name not in images]
-        if missing:
-            raise InputError(f"A simulated study lacks {' and '.join(missing)}.")
+        lenders = [name for name in AXIAL_CONTRASTS if name in images]
+        if not lenders:
+            raise InputError("The study has no contrast that is read in axial slices.")
         scaled = {name: scale_image(image, config.scaling) for name, image in images.items()}
-        views = {name: make_view(scaled, name, config) for name in REFERENCES}
+        on = {name: name if name in images else lenders[0] for name in REFERENCES}
+        views = {name: make_view(scaled, name, config, on[name]) for name in REFERENCES}
         shares = {}
         for name, view in views.items():
-            source = study.series[name]
+            source = study.series[on[name]]
             for code in CRITICAL_CODES:
                 if code in source.masks:
                     filled = resample((source.masks[code] > 0).astype(np.float32), source.volume.grid, view.grid)
                     shares[name, code] = np.rint(filled.array_kji * FULL).astype(np.uint8)
         return cls(views, shares, dict(study.truth))
+
+    def known(self, network: FindingNetwork) -> np.ndarray:
+        """(maps,) bool: of which findings it is known whether they are there."""
+        return np.array([self.truth.get(code) is not None for code in network.maps])
 
     def share(self, network: FindingNetwork) -> np.ndarray:
         """(maps, d, h, w) float32 0-1: what the network's localization is to draw."""
@@ -170,5 +179,13 @@ class StudyEntry:
         return BankStudy.load(self.path)
 
     def fits(self, network: FindingNetwork) -> bool:
-        """True when the network's required contrasts are there."""
-        return set(network.required) <= self.contrasts.get(network.reference, frozenset())
+        """True when the network's required contrasts are there, so that it can be asked about the study."""
+        return set(network.required) <= self.seen_by(network)
+
+    def teaches(self, network: FindingNetwork) -> bool:
+        """True when it is known whether the finding is there, and one of the network's axial contrasts shows it."""
+        return self.present[network.code] is not None and bool(self.seen_by(network) & set(network.axial))
+
+    def seen_by(self, network: FindingNetwork) -> frozenset[str]:
+        """The contrasts of the network's view."""
+        return self.contrasts.get(network.reference, frozenset())

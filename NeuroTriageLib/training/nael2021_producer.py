@@ -12,7 +12,18 @@ from .nael2021_bank import BankStudy
 SETTINGS = dataclasses.replace(BALANCED_SETTINGS, normal_probability=0.3)
 """Half of what the abnormality network is shown is normal, so normal studies must not be few (ours)."""
 
+MASSES = dataclasses.replace(
+    SETTINGS,
+    normal_probability=0.1,
+    tumour_probability=0.75,
+    abscess_probability=0.15,
+    hygroma_probability=0.1,
+    tumour_mm=(16.0, 32.0),
+)
+"""Every third training study: with the settings above one in eight shows mass effect, with these about one in three."""
+
 
 def make_study(plan: ProductionPlan, name: str, number: int) -> BankStudy:
     """Simulate and prepare one study with every contrast; the same number always gives the same study."""
-    return BankStudy.of(simulate_brain_mr(*anatomy_and_seed(plan, name, number), SETTINGS), plan.config)
+    settings = MASSES if name == "train" and number % 3 == 2 else SETTINGS
+    return BankStudy.of(simulate_brain_mr(*anatomy_and_seed(plan, name, number), settings), plan.config)

@@ -17,6 +17,9 @@ from .nael2021_bank import BankStudy, StudyEntry
 
 CROPS_WITH_FINDING = 0.5
 """Share of the crops of a study with the finding that lie around one of its voxels; the others show the rest (ours)."""
+AS_ANOTHER = 0.5
+"""Share of studies that are shown with the contrasts of another one, where some lack a required contrast: what was
+scanned must not tell what was found (ours)."""
 HEAD = 0.02  # intensity above which a voxel is not air (ours): crops lie around such voxels
 STEP = (slice(None), slice(None, None, 4), slice(None, None, 4))  # voxels that may be a crop's middle: enough of them
 
@@ -29,7 +32,8 @@ class StudyBatch:
         axial: (b, axial contrasts, d, h, w) 0-1; axial_present (b, axial contrasts) bool.
         sagittal: (b, sagittal contrasts, x, z, y), without channels when the network has none; sagittal_present.
         share: (b, maps, d, h, w) 0-1, how much of each voxel the findings fill.
-        label: (b,) int64, 1 where the finding is there.
+        known: (b, maps) bool, of which findings it is known whether they are there.
+        label: (b,) int64, 1 where the network's finding is there.
     """
 
     axial: Tensor
@@ -37,6 +41,7 @@ class StudyBatch:
     sagittal: Tensor
     sagittal_present: Tensor
     share: Tensor
+    known: Tensor
     label: Tensor
 
     def to(self, device: str) -> StudyBatch:
@@ -83,22 +88,24 @@ class StudySampler:
         return max(1, len(self.bank))
 
     def draw(self, code: str, count: int, rng: np.random.Generator) -> StudyBatch:
-        """A minibatch for one finding's network. Raises InputError when no study has its required contrasts."""
+        """A minibatch for one finding's network. Raises InputError when no study can teach it."""
         network = NETWORKS[code]
-        able = [entry for entry in self.bank.exams if entry.fits(network)]
+        able = [entry for entry in self.bank.exams if entry.teaches(network)]
         if not able:
-            raise InputError(f"No study of the bank has what {code} requires.", where=str(self.bank.folder))
+            where = str(self.bank.folder)
+            raise InputError(f"No study of the bank shows and knows what {code} is to learn.", where=where)
         sides = {present: [e for e in able if e.present[code] == present] for present in (True, False)}
-        studies = []
+        uneven = not all(entry.fits(network) for entry in able)
+        studies, dropped = [], []
         for _ in range(count):
             side = sides[bool(rng.random() < self.positive_share)] or able
-            studies.append(side[int(rng.integers(len(side)))].load())
-        dropped = [self._dropped(study.views[network.reference], network, rng) for study in studies]
+            entry = side[int(rng.integers(len(side)))]
+            hidden = {n for n in network.optional if rng.random() >= self.keep_optional}
+            if uneven and rng.random() < AS_ANOTHER:
+                hidden |= entry.seen_by(network) - able[int(rng.integers(len(able)))].seen_by(network)
+            studies.append(entry.load())
+            dropped.append(hidden if entry.seen_by(network) & set(network.axial) - hidden else set())
         return batch_of(studies, network, self.config, dropped)
-
-    def _dropped(self, view: MrView, network: FindingNetwork, rng: np.random.Generator) -> set[str]:
-        there = [name for name in network.optional if name in view.contrasts]
-        return {name for name in there if rng.random() >= self.keep_optional}
 
 
 def batch_of(
@@ -114,8 +121,9 @@ def batch_of(
     fields = ("axial", "axial_present", "sagittal", "sagittal_present")
     stacked = {name: torch.from_numpy(np.stack([getattr(each, name) for each in seen])) for name in fields}
     share = torch.from_numpy(np.stack([study.share(network) for study in studies]))
+    known = torch.from_numpy(np.stack([study.known(network) for study in studies]))
     label = torch.tensor([int(bool(study.truth[network.code])) for study in studies])
-    return StudyBatch(share=share, label=label, **stacked)
+    return StudyBatch(share=share, known=known, label=label, **stacked)
 
 
 def crops_of(batch: StudyBatch, shape_dhw: tuple[int, int, int], count: int, rng: np.random.Generator) -> StudyBatch:
@@ -136,10 +144,8 @@ def crops_of(batch: StudyBatch, shape_dhw: tuple[int, int, int], count: int, rng
             where = _crop(able[0] if in_finding else able[1] * (1, 4, 4), shape, images.shape[1:], rng)
             axial.append(images[where])
             share.append(filled[where])
-    label, present = (value.repeat_interleave(count, 0) for value in (batch.label, batch.axial_present))
-    return dataclasses.replace(
-        batch, axial=torch.stack(axial), axial_present=present, share=torch.stack(share), label=label
-    )
+    again = {name: getattr(batch, name).repeat_interleave(count, 0) for name in ("axial_present", "known", "label")}
+    return dataclasses.replace(batch, axial=torch.stack(axial), share=torch.stack(share), **again)
 
 
 def _crop(

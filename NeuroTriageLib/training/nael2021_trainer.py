@@ -104,7 +104,7 @@ class Nael2021Trainer(StagedTrainer[nn.ModuleDict]):
                 output = network(*batch.orientations)
                 maps = output.maps
                 losses["study_loss"] = study_loss(output.study.float(), batch.label, total)
-        losses["lfe_loss"] = lfe_loss(maps.float(), batch.share, recipe.positive_weight, total)
+        losses["lfe_loss"] = lfe_loss(maps.float(), batch.share, batch.known, recipe.positive_weight, total)
         weight = 1.0 if stage.part == "lfe" else recipe.lfe_weight or 0.0
         self._take(losses.get("study_loss", 0.0) + weight * losses["lfe_loss"], self.stage_step)
         return self._total(losses)

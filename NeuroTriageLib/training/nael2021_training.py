@@ -8,7 +8,7 @@ from .nael2021_pack import export_pack
 from .nael2021_producer import make_study
 from .nael2021_recipe import COMPACT_TRAINING, PUBLISHED_TRAINING
 from .nael2021_trainer import Nael2021Trainer
-from .system_training import SystemTraining
+from .system_training import MASKS, SystemTraining
 
 VARIANTS = {
     "compact": (COMPACT, COMPACT_TRAINING),
@@ -27,6 +27,7 @@ train_nael2021 = SystemTraining(
     make=make_study,
     data="simulated brain MRI",
     modality="MR",
+    labels=MASKS | {"exam labels"},
     take=labelled_study,
 )
 """(options, report of one line) -> the pack's folder; see SystemTraining."""

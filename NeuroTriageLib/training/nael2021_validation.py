@@ -108,7 +108,8 @@ def validate(
                 with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
                     output = networks[code](*batch.orientations)
                 maps, logits = output.maps.float(), output.study.float()
-                loss = [float(lfe_loss(maps, batch.share, positive_weight)), float(study_loss(logits, batch.label))]
+                drawn = lfe_loss(maps, batch.share, batch.known, positive_weight)
+                loss = [float(drawn), float(study_loss(logits, batch.label))]
                 score = float(torch.softmax(logits, dim=1)[0, 1])
                 columns.append((score, bool(batch.label[0]), loss, _pixels(code, maps, batch.share)))
             score_c, present_c, loss_c, pixels_c = zip(*columns, strict=True)

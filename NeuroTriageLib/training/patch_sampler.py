@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..core.errors import InputError
 from ..systems.kuo2019_config import Kuo2019Config, neighbour_slabs
 from .exam_bank import ExamBank
 from .kuo2019_recipe import TrainingConfig
@@ -96,7 +97,11 @@ class PatchSampler:
             self._of_type.setdefault(value, []).append(slab)
 
     def draw(self, rng: np.random.Generator) -> PatchBatch:
-        """One batch of crops; exactly round(positive_share x batch_size) come from positive images."""
+        """One batch of crops; exactly round(positive_share x batch_size) come from positive images.
+
+        Raises:
+            InputError: no image of the bank, or every image, shows blood.
+        """
         size = self.training.batch_size
         positives = round(self.training.positive_share * size)
         from_positive = np.arange(size) < positives
@@ -127,14 +132,20 @@ class PatchSampler:
 
     def _pick(self, pool: list[_Slab], rng: np.random.Generator) -> _Slab:
         """Of some candidates the one that was hardest when it was last seen."""
+        if not pool:
+            raise InputError(
+                "Training needs images with blood inside the skull and images without; the bank has only one kind.",
+                where=str(self.bank.folder),
+                next_step="Train with more exams, or with simulated ones beside them (--simulate).",
+            )
         chosen = [pool[n] for n in rng.integers(len(pool), size=self.training.candidates)]
         return max(chosen, key=lambda slab: self.last_losses[slab.number])
 
     def _positive_slab(self, rng: np.random.Generator) -> tuple[_Slab, int]:
         """A slab with blood, and the type that it is drawn for."""
         if self.training.balance_types:
-            value = list(self._of_type)[rng.integers(len(self._of_type))]
-            return self._pick(self._of_type[value], rng), value
+            value = list(self._of_type)[rng.integers(len(self._of_type))] if self._of_type else 0
+            return self._pick(self._of_type.get(value, []), rng), value
         slab = self._pick(self._positive, rng)
         return slab, slab.types[rng.integers(len(slab.types))]
 

@@ -26,6 +26,9 @@ from .rehearsal import REHEARSED_EXAMS, rehearsed
 from .simulated_data import simulated_record
 from .training_run import QUICK_VALIDATION_EXAMS, Report, Trainer, TrainOptions, run_training, training_device
 
+MASKS = frozenset({"masks", "masks without types"})
+"""Labels of data sets from which some cases at least have masks that know their types; take leaves out the others."""
+
 
 @dataclass(frozen=True)
 class SystemTraining:
@@ -49,7 +52,7 @@ class SystemTraining:
     make: MakeExam | None = None
     data: str = "simulated head CT"
     modality: str = "CT"
-    labels: frozenset[str] = frozenset({"masks"})
+    labels: frozenset[str] = MASKS
     take: Callable[[Labelled, Part, Any, Any], Kept] = masked_exam
 
     def __call__(self, options: TrainOptions, report: Report) -> Path:

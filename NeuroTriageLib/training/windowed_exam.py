@@ -7,11 +7,16 @@ from typing import Any
 
 import numpy as np
 
+from ..core.codes import ANY
 from ..preprocessing.windows import apply_window
+from ..review.labels import SEGMENT_VALUES
 from .exam_bank import BankExam, span
 
 OUTSIDE = 255
 """Target value of pixels outside the intracranial space; blood that the skull removal lost counts as outside."""
+
+UNTYPED = SEGMENT_VALUES[ANY]
+"""Target value of blood whose type nobody said."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +25,7 @@ class WindowedExam:
 
     Args:
         image_shw: (S, h, w) uint8, 255 times the network's 0-1 image; 0 outside the brain.
-        target_shw: (S, h, w) uint8, 0 no blood, 1... the types in label order, OUTSIDE.
+        target_shw: (S, h, w) uint8, 0 no blood, 1... the types in label order, UNTYPED, OUTSIDE.
         corner: row and column of the crop in the network's image.
         image_size: rows and columns of the network's image.
         truth: what the simulation knows.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..systems.ye2019_config import COMPACT, PUBLISHED
 from .case_exams import labelled_exam
-from .system_training import SystemTraining
+from .system_training import MASKS, SystemTraining
 from .ye2019_pack import export_pack
 from .ye2019_recipe import COMPACT_TRAINING, PUBLISHED_TRAINING, SUB_LAB_TRAINING
 from .ye2019_trainer import Ye2019Trainer
@@ -25,7 +25,7 @@ train_ye2019 = SystemTraining(
     EXAMS,
     Ye2019Trainer,
     export_pack,
-    labels=frozenset({"masks", "slice labels", "exam labels"}),
+    labels=MASKS | {"slice labels", "exam labels"},
     take=labelled_exam,
 )
 """(options, report of one line) -> the pack's folder; see SystemTraining."""

@@ -53,7 +53,7 @@ def paint_findings(
     add_variants(canvas)
     if canvas.chance(CALCIFICATION_PROBABILITY):
         add_calcification(canvas)
-    _paint_changes(canvas, asked, atlas)
+    _paint_changes(canvas, asked, atlas, settings)
     if "infarct" in asked:
         add_acute_infarct(canvas, settings, atlas)
     add_hemorrhages(canvas, pattern)
@@ -63,7 +63,9 @@ def paint_findings(
         paint(canvas)
 
 
-def _paint_changes(canvas: MrCanvas, asked: dict[str, bool], atlas: TerritoryAtlas | None) -> None:
+def _paint_changes(
+    canvas: MrCanvas, asked: dict[str, bool], atlas: TerritoryAtlas | None, settings: BrainMrSettings
+) -> None:
     """Everything that is no acute finding; the acute ones are painted over it."""
     painters: dict[str, Callable[[MrCanvas], None]] = {
         "hydrocephalus": add_hydrocephalus,
@@ -73,7 +75,7 @@ def _paint_changes(canvas: MrCanvas, asked: dict[str, bool], atlas: TerritoryAtl
         "cyst": add_cyst,
         "shine_through": add_shine_through,
         "chronic_infarct": lambda c: add_chronic_infarct(c, atlas),
-        "tumour": add_tumour,
+        "tumour": lambda c: add_tumour(c, settings.tumour_mm),
         "abscess": add_abscess,
         "chronic_hemorrhage": add_chronic_hemorrhage,
         "microbleed": add_microbleeds,

@@ -9,6 +9,7 @@ import torch
 
 from ..dural_masses import dural_ball
 from ..head_grid import Box, Swelling
+from ..setting_ranges import Range
 from ..tissue import WHITE_TISSUES, Tissue
 from .canvas import MrCanvas
 from .infarcts import fraction_of_sulci
@@ -23,9 +24,11 @@ KINDS = {
     "lymphoma": 0.08,
 }
 
+METASTASIS_MM: Range = (2.5, 16.0)  # radius (ours)
 
-def add_tumour(canvas: MrCanvas) -> None:
-    """One tumour, or several metastases; noted under "changes"."""
+
+def add_tumour(canvas: MrCanvas, tumour_mm: Range) -> None:
+    """One tumour with a radius in this range, or several metastases; noted under "changes"."""
     kind = str(canvas.rng.choice(list(KINDS), p=list(KINDS.values())))
     if kind == "meningioma":
         _add_meningioma(canvas)
@@ -33,8 +36,8 @@ def add_tumour(canvas: MrCanvas) -> None:
     count = int(canvas.rng.choice([1, 2, 3, 5], p=[0.5, 0.2, 0.2, 0.1])) if kind == "metastasis" else 1
     for _ in range(count):
         place = str(canvas.rng.choice(["surface", "lobar", "cerebellum"])) if kind == "metastasis" else "lobar"
-        largest = 16.0 if kind == "metastasis" else 28.0
-        _add_mass(canvas, kind, place, canvas.log_uniform(2.5 if kind == "metastasis" else 6.0, largest))
+        radius_mm = METASTASIS_MM if kind == "metastasis" else tumour_mm
+        _add_mass(canvas, kind, place, canvas.log_uniform(*radius_mm))
 
 
 def _add_mass(canvas: MrCanvas, kind: str, place: str, radius_mm: float) -> None:

@@ -26,6 +26,7 @@ class BrainMrSettings:
         microbleed_probability, hydrocephalus_probability, atrophy_probability, cyst_probability, abscess_probability,
         demyelination_probability, hygroma_probability: of other abnormalities in studies that are not normal.
         small_infarct_probability: share of infarcts that are small (0.05 to 3 mL), alone or several.
+        tumour_mm: radius of gliomas and lymphomas.
         thinning, sulcal_fill: as in HeadCtSettings.
         ventricle_mm: how far the ventricles' walls are moved in every study.
         scale: anisotropic scaling of the head.
@@ -60,6 +61,7 @@ class BrainMrSettings:
     demyelination_probability: float = 0.05
     hygroma_probability: float = 0.02
     small_infarct_probability: float = 0.6
+    tumour_mm: Range = (6.0, 28.0)
     thinning: Range = (0.3, 1.0)
     sulcal_fill: Range = (0.0, 0.35)
     ventricle_mm: Range = (-1.0, 1.0)

@@ -113,7 +113,7 @@ def brats(root: Path) -> Path:
     return root
 
 
-FASTMRI_SHAPE = (4, 20, 20)
+FASTMRI_SHAPE = (10, 20, 20)
 
 
 def fastmri_plus(root: Path) -> Path:

@@ -14,12 +14,9 @@ from NeuroTriageLib.core.errors import InputError
 from NeuroTriageLib.core.mr_images import CONTRASTS
 from NeuroTriageLib.datasets.labelled_case import LabelledCt, LabelledMr
 from NeuroTriageLib.datasets.registry import DATASETS, open_dataset
-from Testing.Lib.datasets import ct_miniatures, mr_miniatures
+from Testing.Lib.datasets import mr_miniatures
+from Testing.Lib.datasets.miniatures import MAKERS
 
-MAKERS = {
-    **{name: getattr(ct_miniatures, name.replace("-", "_")) for name in DATASETS[:5]},
-    **{name: getattr(mr_miniatures, name.replace("-", "_")) for name in DATASETS[5:]},
-}
 CASES = dict(zip(DATASETS, (4, 3, 2, 2, 2, 2, 2, 3, 4, 3), strict=True))
 PATIENTS = CASES | {"atlas2": 2, "brats": 2, "fastmri-plus": 2}
 

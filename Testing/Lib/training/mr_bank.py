@@ -81,7 +81,7 @@ def loaded(folder: Path) -> ExamBank[StudyEntry]:
     return bank
 
 
-def with_contrasts(entry: StudyEntry, without: str) -> StudyEntry:
-    """An entry that says a contrast is missing."""
-    there = {name: names - {without} for name, names in entry.contrasts.items()}
+def with_contrasts(entry: StudyEntry, *without: str) -> StudyEntry:
+    """An entry that says that contrasts are missing."""
+    there = {name: names - set(without) for name, names in entry.contrasts.items()}
     return dataclasses.replace(entry, contrasts=there)

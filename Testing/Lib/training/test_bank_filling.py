@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from NeuroTriageLib.core.codes import CT_HEMORRHAGE_CODES
+from NeuroTriageLib.core.codes import CT_HEMORRHAGE_CODES, MR_CODES
 from NeuroTriageLib.core.errors import ConfigError, InputError
 from NeuroTriageLib.core.volume import Volume
 from NeuroTriageLib.datasets.case_source import CaseSource, public_source
@@ -20,12 +20,13 @@ from NeuroTriageLib.io.model_packs import load_model_pack, save_model_pack
 from NeuroTriageLib.systems.kuo2019 import build_network
 from NeuroTriageLib.training import kuo2019_training
 from NeuroTriageLib.training.bank_filling import fill_bank, need_labels
-from NeuroTriageLib.training.case_exams import CODES, labelled_exam, masked_exam
+from NeuroTriageLib.training.case_exams import CODES, bleeding_exam, labelled_exam, masked_exam
 from NeuroTriageLib.training.case_studies import labelled_study
 from NeuroTriageLib.training.exam_bank import BankExam
 from NeuroTriageLib.training.labelled_exam import LabelledExam
 from NeuroTriageLib.training.nael2021_bank import FULL, StudyEntry
 from NeuroTriageLib.training.training_run import TrainOptions
+from NeuroTriageLib.training.windowed_exam import UNTYPED
 from NeuroTriageLib.training.ye2019_pack import export_pack as export_ye
 from NeuroTriageLib.training.ye2019_recipe import COMPACT_TRAINING, SUB_LAB_TRAINING
 from NeuroTriageLib.training.ye2019_trainer import Ye2019Trainer
@@ -152,9 +153,21 @@ def test_what_cannot_be_used_is_counted_by_its_reason(tmp_path):
     (record,) = fill_bank(tmp_path / "bank", [bhsd], take, EVERYTHING, lines.append)
     assert record.train == 2 and record.left_out == {"the case has no mask": 2}
     assert lines == ["bhsd: 2 exams train, 0 validate, 0 kept for the test; 2 left out: the case has no mask"]
+
+
+def test_blood_of_unknown_type_teaches_kuo2019_alone_and_does_not_validate(tmp_path):
+    def take_untyped(case, part):
+        return bleeding_exam(case, part, TINY, TINY_TRAINING)
+
     untyped = public_source("instance2022", ct_miniatures.instance2022(tmp_path / "instance"))
-    (record,) = fill_bank(tmp_path / "other", [untyped], take, EVERYTHING, lines.append)
+    (record,) = fill_bank(tmp_path / "typed", [untyped], take, EVERYTHING, lambda line: None)
     assert record.left_out == {"the mask does not say the types": 1}
+    (record,) = fill_bank(tmp_path / "kuo", [untyped], take_untyped, EVERYTHING, lambda line: None)
+    assert record.train == 2
+    labels = [np.unique(BankExam.load(path).label_shw).tolist() for path in (tmp_path / "kuo" / "train").glob("*.npz")]
+    assert sorted(labels) == [[0], [0, UNTYPED]]
+    with pytest.raises(InputError, match="cannot validate"):
+        take_untyped(next(untyped.cases()).read(), "validation")
 
 
 def test_a_source_that_a_system_cannot_learn_from_is_refused_before_it_is_read(tmp_path):
@@ -221,13 +234,18 @@ def test_an_infarct_s_mask_reaches_the_bank_and_unknown_findings_stay_unknown(tm
     assert share.max() >= FULL * 0.9 and 0 < (share > FULL / 2).mean() < 0.05
 
 
-def test_a_study_with_unknown_findings_does_not_validate_and_one_without_flair_is_not_used(tmp_path):
-    cases = list(public_source("isles2022", mr_miniatures.isles2022(tmp_path / "isles")).cases())
-    with pytest.raises(InputError, match="cannot validate"):
-        labelled_study(cases[0].read(), "validation", tiny_nael2021.CONFIG, None)
-    atlas = next(public_source("atlas2", mr_miniatures.atlas2(tmp_path / "atlas")).cases())
-    with pytest.raises(InputError, match="no ADC and no FLAIR"):
-        labelled_study(atlas.read(), "train", tiny_nael2021.CONFIG, None)
+def test_a_study_with_unknown_findings_or_without_a_required_contrast_teaches_but_does_not_validate(tmp_path):
+    isles = next(public_source("isles2022", mr_miniatures.isles2022(tmp_path / "isles")).cases())
+    with pytest.raises(InputError, match="not every finding is known"):
+        labelled_study(isles.read(), "validation", tiny_nael2021.CONFIG, None)
+    atlas = next(public_source("atlas2", mr_miniatures.atlas2(tmp_path / "atlas")).cases()).read()
+    assert labelled_study(atlas, "train", tiny_nael2021.CONFIG, None).views["ADC"].contrasts == ("T1",)
+    healthy = dataclasses.replace(atlas, present=dict.fromkeys(MR_CODES, False), masks={})
+    with pytest.raises(InputError, match="no ADC and no FLAIR and no TRACE"):
+        labelled_study(healthy, "validation", tiny_nael2021.CONFIG, None)
+    post = dataclasses.replace(atlas, images={"T1post": atlas.images["T1"]})
+    with pytest.raises(InputError, match="no network that could learn"):
+        labelled_study(post, "train", tiny_nael2021.CONFIG, None)
 
 
 # The whole run

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from NeuroTriageLib.training.kuo2019_losses import patch_loss, patch_targets, pixel_loss
-from NeuroTriageLib.training.windowed_exam import OUTSIDE
+from NeuroTriageLib.training.kuo2019_losses import NOT_KNOWN, patch_loss, patch_targets, pixel_loss
+from NeuroTriageLib.training.windowed_exam import OUTSIDE, UNTYPED
 
 
 def test_positive_pixels_weigh_three_times_as_much():
@@ -35,6 +35,25 @@ def test_a_patch_shows_a_type_from_four_pixels_on():
     target[1, 5:7, 5] = 4
     shown = patch_targets(target, 5, 4, 16, 16)[:, :, 0, 0]
     assert shown.tolist() == [[0, 0, 0, 0, 0, 0], [1, 0, 1, 0, 0, 0]]
+
+
+def test_blood_of_unknown_type_asks_for_any_type():
+    logits = torch.randn(1, 6, 1, 1)
+    background = logits.softmax(dim=1)[0, 0, 0, 0]
+    target = torch.full((1, 1, 1), UNTYPED)
+    assert pixel_loss(logits, target, 3.0).item() == pytest.approx(-torch.log(1 - background).item(), rel=1e-4)
+
+
+def test_a_window_with_blood_of_unknown_type_knows_that_it_bleeds_and_which_types_it_shows_beside():
+    target = torch.zeros(2, 16, 16, dtype=torch.long)
+    target[:, :4, :4] = UNTYPED
+    target[1, 8:12, 8:12] = 3
+    shown = patch_targets(target, 5, 4, 16, 16)[:, :, 0, 0]
+    unknown = NOT_KNOWN
+    assert shown.tolist() == [[1, *([unknown] * 5)], [1, unknown, unknown, 1, unknown, unknown]]
+    patch = torch.randn(1, 6, 2, 1, 1)
+    alone = torch.nn.functional.cross_entropy(patch[:, 0, :, 0, 0], torch.tensor([1])) / 6
+    assert patch_loss(patch, shown[:1, :, None, None], 1, 1).item() == pytest.approx(alone.item(), rel=1e-5)
 
 
 def test_every_window_of_a_whole_image_has_its_own_labels():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import torch
 
 from NeuroTriageLib.core.codes import MR_CODES
 from NeuroTriageLib.core.errors import InputError
-from NeuroTriageLib.preprocessing.mr_views import make_view, network_input, scale_image
+from NeuroTriageLib.preprocessing.mr_views import axial_grid, make_view, network_input, scale_image
 from NeuroTriageLib.systems.nael2021_config import NETWORKS
 from NeuroTriageLib.training.nael2021_augmentation import augmented
 from NeuroTriageLib.training.nael2021_bank import BankStudy, StudyEntry, simulated_images
@@ -60,11 +61,15 @@ def test_the_share_of_a_finding_lies_where_the_series_shows_it_and_keeps_its_vol
     assert study.share(NETWORKS["abnormal"]).shape == (3, *TINY.shape_dhw)
 
 
-def test_a_study_without_a_reference_cannot_be_trained_on():
-    made = made_study()
-    series = {name: item for name, item in made.series.items() if name != "FLAIR"}
-    with pytest.raises(InputError, match="FLAIR"):
-        BankStudy.of(dataclasses.replace(made, series=series), TINY)
+def test_where_a_reference_is_missing_another_contrast_lends_its_grid():
+    made = made_study(("acute_infarct",))
+    series = {name: made.series[name] for name in ("T1", "T2")}
+    study = BankStudy.of(dataclasses.replace(made, series=series), TINY)
+    assert set(study.views["ADC"].axial) == {"T1", "T2"}
+    assert study.views["ADC"].grid.to_json() == axial_grid(series["T1"].volume.grid, TINY).to_json()
+    assert study.share(NETWORKS["acute_infarct"]).max() > 0.9
+    with pytest.raises(InputError, match="no contrast that is read in axial slices"):
+        BankStudy.of(dataclasses.replace(made, series={}), TINY)
 
 
 def test_an_entry_knows_labels_and_contrasts_without_the_images(bank):
@@ -109,15 +114,34 @@ def test_crops_take_images_and_truth_from_one_place(bank):
     assert torch.equal(whole.axial, marked.axial), "a crop is never larger than the study"
 
 
-def test_a_bank_without_what_a_network_requires_says_so(bank):
-    sampler = StudySampler(bank, TINY, 0.5, 1.0)
-    entries = bank.exams
-    try:
-        bank.exams = [with_contrasts(entry, "FLAIR") for entry in entries]
-        with pytest.raises(InputError, match="mass_effect"):
-            sampler.draw("mass_effect", 1, np.random.default_rng(0))
-    finally:
-        bank.exams = entries
+def test_a_bank_that_cannot_teach_a_network_says_so(bank):
+    entries = [with_contrasts(entry, "FLAIR", "T1", "T2") for entry in bank.exams]
+    with pytest.raises(InputError, match="mass_effect"):
+        sampler_of(entries).draw("mass_effect", 1, np.random.default_rng(0))
+    unknown = [dataclasses.replace(entry, present=entry.present | {"mass_effect": None}) for entry in bank.exams]
+    with pytest.raises(InputError, match="mass_effect"):
+        sampler_of(unknown).draw("mass_effect", 1, np.random.default_rng(0))
+
+
+def test_studies_that_lack_a_required_contrast_teach_and_others_are_shown_without_it_too(bank, tmp_path):
+    made = made_study(ALL)
+    BankStudy.of(dataclasses.replace(made, series={"T1": made.series["T1"]}), TINY).save(tmp_path / "few.npz")
+    whole, few = bank.exams[0], StudyEntry.read(tmp_path / "few.npz")
+    network = NETWORKS["abnormal"]
+    assert few.teaches(network) and not few.fits(network)
+    at = network.axial.index("ADC")
+    shown = []
+    for entries in ([whole], [whole, few]):
+        sampler, rng = sampler_of(entries), np.random.default_rng(0)
+        drawn = [sampler.draw("abnormal", 1, rng) for _ in range(60)]
+        assert all(bool(batch.axial_present.any()) for batch in drawn)
+        shown.append(np.mean([bool(batch.axial_present[0, at]) for batch in drawn if not batch.label[0]]))
+    assert shown[0] == 1.0, "nothing is hidden where every study has what is required"
+    assert 0.6 < shown[1] < 0.9, "it is shown as the other study is"
+
+
+def sampler_of(entries: list[StudyEntry]) -> StudySampler:
+    return StudySampler(SimpleNamespace(exams=entries, folder="bank"), TINY, 0.5, 1.0)
 
 
 def marked_batch(code: str):
@@ -178,6 +202,10 @@ def test_the_losses_are_the_cross_entropies():
     share = torch.tensor([[[[[0.0, 1.0]]]]])
     plain = (np.log(2.0) + np.log1p(np.exp(-2.0))) / 2
     weighted = (np.log(2.0) + 3 * np.log1p(np.exp(-2.0))) / 4
-    assert float(lfe_loss(logits, share, 1.0)) == pytest.approx(plain, rel=1e-5)
-    assert float(lfe_loss(logits, share, 3.0)) == pytest.approx(weighted, rel=1e-5)
+    known = torch.tensor([[True]])
+    assert float(lfe_loss(logits, share, known, 1.0)) == pytest.approx(plain, rel=1e-5)
+    assert float(lfe_loss(logits, share, known, 3.0)) == pytest.approx(weighted, rel=1e-5)
+    beside = (torch.cat([each, each.flip(-1)], dim=1) for each in (logits, share))
+    assert float(lfe_loss(*beside, torch.tensor([[True, False]]), 1.0)) == pytest.approx(plain, rel=1e-5)
+    assert float(lfe_loss(logits, share, ~known, 1.0)) == 0.0
     assert float(study_loss(torch.tensor([[0.0, 1.0]]), torch.tensor([1]))) == pytest.approx(np.log1p(np.exp(-1.0)))

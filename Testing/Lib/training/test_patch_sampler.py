@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from NeuroTriageLib.core.errors import InputError
 from NeuroTriageLib.training.kuo2019_recipe import PUBLISHED_TRAINING, PatchAugmentation
 from NeuroTriageLib.training.patch_augmentation import augmented
 from NeuroTriageLib.training.patch_sampler import PatchBatch, PatchSampler, crop_size
@@ -41,6 +42,14 @@ def test_balanced_positive_patches_show_each_type_equally_often(tmp_path):
     recipe = dataclasses.replace(TINY_TRAINING, batch_size=40, positive_share=1.0)
     target = PatchSampler(loaded(folder), TINY, recipe).draw(np.random.default_rng(0)).target
     assert 10 <= (target == 5).any(axis=(1, 2)).sum() <= 30
+
+
+@pytest.mark.parametrize("balanced", [True, False])
+def test_exams_of_one_kind_alone_are_refused_in_words(balanced, tmp_path):
+    recipe = dataclasses.replace(TINY_TRAINING, balance_types=balanced)
+    synthetic_exam(0, types=()).save(tmp_path / "000000.npz")
+    with pytest.raises(InputError, match="only one kind"):
+        PatchSampler(loaded(tmp_path), TINY, recipe).draw(np.random.default_rng(0))
 
 
 def test_neighbouring_slabs_are_the_channels_and_the_edge_is_repeated(bank):

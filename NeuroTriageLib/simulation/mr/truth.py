@@ -46,13 +46,17 @@ def masks_of(canvas: MrCanvas, sampler: SeriesSampler) -> dict[str, np.ndarray]:
             limit = min(MASK_SHARE[code], 0.5 * peak) if peak >= FAINT_SHARE else 1.1
             out[code] = share >= limit
     if float(sampler.scene.deformation.pushed_mm.max()) >= DISPLACED_MM:
-        out["mass_effect"] = _displaced(canvas, sampler)
+        out["mass_effect"] = _mass_effect(canvas, sampler)
     return {code: mask.to(torch.uint8).cpu().numpy() for code, mask in out.items() if bool(mask.any())}
 
 
-def _displaced(canvas: MrCanvas, sampler: SeriesSampler) -> torch.Tensor:
-    """Brain that was pushed, without the masses that push it."""
-    return (sampler.pushed_mm() >= DISPLACED_MM) & (sampler.shares([canvas.brain_share()])[0] >= 0.5)
+def _mass_effect(canvas: MrCanvas, sampler: SeriesSampler) -> torch.Tensor:
+    """The brain that was pushed, and the masses that push it; clots and infarcts have masks of their own."""
+    brain = sampler.shares([canvas.brain_share()])[0]
+    pushed = (sampler.pushed_mm() >= DISPLACED_MM) & (brain >= 0.5)
+    if "mass" not in canvas.masks:
+        return pushed
+    return pushed | (sampler.shares([canvas.masks["mass"]])[0] >= 0.5)
 
 
 def study_truth(

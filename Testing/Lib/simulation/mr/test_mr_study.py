@@ -11,6 +11,7 @@ from NeuroTriageLib.simulation.bleeding_shapes import make_clot
 from NeuroTriageLib.simulation.head_grid import Swelling
 from NeuroTriageLib.simulation.mr.canvas import MrCanvas
 from NeuroTriageLib.simulation.mr.infarcts import add_acute_infarct
+from NeuroTriageLib.simulation.mr.masses import _add_mass
 from NeuroTriageLib.simulation.mr.profiles import EXTERNAL_PROFILES, ROLES, TRAINING_PROFILES
 from NeuroTriageLib.simulation.mr.settings import (
     BALANCED_SETTINGS,
@@ -113,6 +114,19 @@ def test_a_large_tumour_displaces_tissue_and_the_truth_says_so(simulate_mr):
     mask = study.series["FLAIR"].masks["mass_effect"]
     assert 0.2 < study.truth["series"]["FLAIR"]["mask_ml"]["mass_effect"] / study.truth["volume_ml"]["displaced"] < 2.5
     assert mask.dtype == np.uint8
+
+
+def test_the_mask_of_mass_effect_holds_the_mass_and_what_it_displaces(simulate_mr):
+    def paint(canvas):
+        _add_mass(canvas, "glioma, high grade", "lobar", 18.0)
+
+    study = simulate_mr(2, paint=paint, roles=("FLAIR",))
+    series, (place,) = study.series["FLAIR"], study.truth["changes_at"]
+    mask = series.masks["mass_effect"]
+    grid = series.volume.grid
+    i, j, k = np.rint(grid.lps_to_voxel(np.array(place["at_lps_mm"]))).astype(int)
+    assert study.truth["mass_effect"] and mask[k, j, i], "a mass's own middle is not pushed"
+    assert study.truth["series"]["FLAIR"]["mask_ml"]["mass_effect"] > 4 / 3 * np.pi * 1.8**3
 
 
 def test_a_painted_infarct_takes_the_place_of_drawn_findings(simulate_mr):

@@ -121,7 +121,7 @@ def triage_input(
         mr = None
         if readers.mr is not None and choices.series is None:
             with clock.stage("contrasts"):
-                mr = _choose_mr(studies, None if isinstance(ct, SeriesSelectionError) else ct[1], choices)
+                mr = choose_mr(studies, None if isinstance(ct, SeriesSelectionError) else ct[1], choices)
         if isinstance(ct, SeriesSelectionError) and mr is None:
             raise ct
         results: tuple[ExamResult, ...] = ()
@@ -174,7 +174,7 @@ def _triage_ct(
     return triage_volume(volume, system, context=context, clock=clock)
 
 
-def _choose_mr(studies: tuple[Study, ...], ct: Selection | None, choices: Choices) -> MrStudyChoice | None:
+def choose_mr(studies: tuple[Study, ...], ct: Selection | None, choices: Choices) -> MrStudyChoice | None:
     """The one study that holds a brain MRI; None when none does. Raises ConfigError for several."""
     read = None if ct is None else ct.series
     able: list[MrStudyChoice] = []

@@ -84,7 +84,7 @@ def serve(pipe: Connection, settings: Readers, purpose: Purpose) -> None:
 def _done(reader: ExamReader, job: ReadJob | LookJob, progress: Progress) -> Told:
     try:
         if isinstance(job, LookJob):
-            return Told(look(job.paths, reader.first_system))
+            return Told(look(job.paths, lambda: reader.first_system, lambda: reader.mr))
         return Told(reader.read(job, progress))
     except UnfitReader as error:
         return Told(None, _plain(error), unfit=True)

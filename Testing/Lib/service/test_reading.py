@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
 import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +19,17 @@ from NeuroTriageLib.core.errors import ModelError
 from NeuroTriageLib.io.inputs import open_input
 from NeuroTriageLib.service.data_folder import DataFolder
 from NeuroTriageLib.service.exam_queue import Arrival, ExamQueue
-from NeuroTriageLib.service.first_look import look, thinned
+from NeuroTriageLib.service.first_look import FirstLook, look, thinned
 from NeuroTriageLib.service.inbox import Inbox
 from NeuroTriageLib.service.ledger import Ledger
 from NeuroTriageLib.service.reader_process import ReaderDied, ReaderHung, ReaderProcess, Stopped
 from NeuroTriageLib.service.reading_loops import FirstLookLoop, ReadingLoop, ReadingRoom
 from NeuroTriageLib.service.reading_process import ExamReader, ReadJob, UnfitReader, as_a_whole
 from NeuroTriageLib.service.site_config import Completeness, Limits, Order, Readers
-from Testing.Lib import tiny_packs
+from NeuroTriageLib.systems.nael2021_config import CRITICAL_CODES
+from Testing.Lib import tiny_nael2021, tiny_packs
 from Testing.Lib.ct_series import PATIENT_ID, PATIENT_NAME, write_series
+from Testing.Lib.mr_phantom import write_dicom_study
 from Testing.Lib.service import quick_reader
 from Testing.Lib.service.small_exams import as_bytes, small_image, study_uid
 
@@ -176,8 +179,9 @@ def test_what_kills_the_first_look_costs_no_try(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Readers:
-    pack = str(tiny_packs.save(tmp_path_factory.mktemp("packs") / "tiny"))
-    return Readers(device="cpu", ct_model=pack, first_look_model=pack)
+    packs = tmp_path_factory.mktemp("packs")
+    pack, mr = str(tiny_packs.save(packs / "tiny")), str(tiny_nael2021.save(packs / "tiny-mr"))
+    return Readers(device="cpu", ct_model=pack, mr_model=mr, first_look_model=pack)
 
 
 @pytest.fixture(scope="module")
@@ -224,13 +228,26 @@ def test_a_model_that_is_not_there_is_the_readers_fault_and_not_the_exams(
 def test_the_first_look_sees_a_head_ct_and_tells_why_it_cannot_see_others(
     tiny: Readers, head: tuple[Path, ...], tmp_path: Path
 ) -> None:
-    system = ExamReader(tiny).first_system
-    seen = look(head, system)
-    assert 0.0 <= seen.urgency <= 1.0 and seen.reason == ""
+    seen = look_with(tiny, head)
+    assert 0.0 <= seen.urgency <= 1.0 and (seen.reason, seen.system, seen.code) == ("", "kuo2019", "any")
     path = tmp_path / "small.dcm"
     path.write_bytes(as_bytes(small_image(1, 1)))
-    blind = look((path,), system)
+    blind = look_with(tiny, (path,))
     assert (blind.urgency, bool(blind.reason)) == (0.5, True)
+
+
+def look_with(settings: Readers, paths: Sequence[Path]) -> FirstLook:
+    reader = ExamReader(settings)
+    return look(paths, lambda: reader.first_system, lambda: reader.mr)
+
+
+def test_the_first_look_at_a_brain_mri_tells_its_most_probable_acute_finding(tiny: Readers, tmp_path: Path) -> None:
+    paths = sorted(path for path in write_dicom_study(tmp_path / "study").rglob("*") if path.is_file())
+    seen = look_with(tiny, paths)
+    assert seen.reason == "" and seen.system == "nael2021" and seen.code in CRITICAL_CODES
+    assert seen.to_json() == {"system": "nael2021", "code": seen.code, "probability": round(seen.urgency, 4)}
+    unseen = look_with(dataclasses.replace(tiny, mr_model=str(tmp_path / "none")), paths)
+    assert (unseen.urgency, bool(unseen.reason)) == (0.5, True), "without a model nobody looks, and that is no failure"
 
 
 def test_the_first_look_takes_slices_five_millimetres_apart(tmp_path: Path) -> None:

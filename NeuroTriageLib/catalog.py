@@ -181,6 +181,14 @@ def shipped_packs(system: str) -> dict[str, Path]:
     return packs
 
 
+def modality_of(system: str) -> str:
+    """What a system reads, "CT" or "MR". Raises ModelError for one that this version does not know."""
+    for entry in systems():
+        if entry.name == system:
+            return entry.modality
+    raise ModelError(f"The model pack was made for {system}, which this version does not know.")
+
+
 def find_pack(system: str, pack: Path | str | None = None) -> Path:
     """The pack to use: the one named (a path, or the name of one that ships or was accepted), else the system's own.
 

@@ -7,25 +7,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from ..core.codes import MR_CODES
 from ..core.errors import InputError, SeriesSelectionError
-from ..core.study_reading import StudyReading
 from ..datasets.labelled_case import Case, Labelled, LabelledCt, LabelledMr
 from ..evaluation.comparison import Answer, record_exam
-from ..evaluation.exam_records import (
-    ExamRecord,
-    GroupAnswer,
-    GroupTruth,
-    SystemAnswer,
-    append_record,
-    read_records,
-)
+from ..evaluation.exam_records import ExamRecord, append_record, read_records
 from ..evaluation.mr_tables import REQUIRED_ONLY
+from ..evaluation.study_records import record_study
 from ..evaluation.truth_folders import TruthEntry
-from ..measurements.volume import mask_volume_ml
-from ..systems.nael2021_config import CRITICAL_CODES
 from .protocol_data import required_only
 
 
@@ -86,33 +74,10 @@ def _exam(each: HeldOutCase, known: LabelledCt, system: Any) -> ExamRecord:
 
 
 def _study(each: HeldOutCase, known: LabelledMr, system: Any, *, both: bool) -> ExamRecord:
-    truth = {code: GroupTruth(shown) for code, shown in known.exam_presence().items() if code in MR_CODES}
-    answers = {system.name: _answer(system.read_study(known.images), known, truth)}
+    told = {system.name: system.read_study(known.images)}
     if both:
         few: Labelled = required_only(known)
         assert isinstance(few, LabelledMr)
-        answers[system.name + REQUIRED_ONLY] = _answer(system.read_study(few.images), few, truth)
+        told[system.name + REQUIRED_ONLY] = system.read_study(few.images)
     head = each.case.patient if each.simulated else ""
-    return ExamRecord(each.case.name, truth, answers, head, simulated=each.simulated)
-
-
-def _answer(told: StudyReading, known: LabelledMr, truth: dict[str, GroupTruth]) -> SystemAnswer:
-    """One answer; truth gets the volume of each finding on the series that it is shown on."""
-    groups = {}
-    for contrast, reading in told.readings.items():
-        grid = known.images[contrast].volume.grid
-        for value, code in enumerate(reading.codes, start=1):
-            groups[code] = GroupAnswer(reading.probability[code], reading.is_present(code))
-            if code not in CRITICAL_CODES or code not in truth:
-                continue
-            true = known.masks.get(contrast, {}).get(code)
-            if true is None:
-                if truth[code].present:
-                    continue  # it is somewhere, and nobody drew where
-                true = np.zeros(grid.shape_kji, bool)
-            found = reading.label_kji == value
-            truth[code] = GroupTruth(truth[code].present, volume_ml=mask_volume_ml(true, grid))
-            groups[code] = dataclasses.replace(
-                groups[code], volume_ml=mask_volume_ml(found, grid), overlap_ml=mask_volume_ml(found & true, grid)
-            )
-    return SystemAnswer(groups, float(sum(told.timings_s.values())))
+    return record_study(each.case.name, known, told, simulated=each.simulated, anatomy=head)

@@ -8,19 +8,16 @@ from pathlib import Path
 
 import numpy as np
 
-from ..core.codes import MR_CODES
 from ..core.errors import ConfigError, InputError
 from ..datasets.case_source import CaseSource
 from ..datasets.labelled_case import Case, LabelledCt, LabelledMr
 from ..simulation.anatomy import Anatomy, load_anatomy
 from ..simulation.exam_folders import MAP_SUFFIXES
-from ..simulation.head_ct import simulate_head_ct
 from ..simulation.mr.settings import SETTINGS as MR_SETTINGS
-from ..simulation.mr.study import simulate_brain_mr
 from ..simulation.phantom import phantom_anatomy
 from ..simulation.settings import WIDER_SETTINGS
 from ..training.exam_producer import SETTINGS as TRAINING_SETTINGS
-from ..training.nael2021_bank import simulated_images
+from ..training.simulated_labels import labelled_ct, labelled_mr
 from .protocol import PHANTOM, SETTINGS_OF, DataEntry
 
 NAME = "simulated"
@@ -47,11 +44,17 @@ def simulated_source(entry: DataEntry, maps: Path | None, modality: str, cache: 
     names = SETTINGS_OF[modality]
     if entry.settings not in (None, *names):
         raise ConfigError(f"Settings of simulated {modality} are {' or '.join(names)}.", where=str(entry.settings))
-    simulate = partial(_ct if modality == "CT" else _mr, entry.settings or names[0])
+    simulate = _simulation(modality, entry.settings or names[0])
     heads = _phantoms() if entry.simulated == PHANTOM else _heads(maps, cache)
     return CaseSource(
         NAME, modality, ("masks",), LICENCE, lambda: _cases(entry, heads, simulate), ("Simulated exams, not patients.",)
     )
+
+
+def _simulation(modality: str, settings: str) -> Simulate:
+    if modality == "CT":
+        return partial(labelled_ct, settings=CT_SETTINGS[settings])
+    return partial(labelled_mr, settings=MR_SETTINGS[settings])
 
 
 def _cases(entry: DataEntry, heads: dict[str, Callable[[], Anatomy]], simulate: Simulate) -> Iterator[Case]:
@@ -80,16 +83,3 @@ def _phantoms() -> dict[str, Callable[[], Anatomy]]:
 
 
 _phantom = lru_cache(maxsize=len(PHANTOM_SCALES))(phantom_anatomy)
-
-
-def _ct(settings: str, head: Anatomy, seed: int) -> LabelledCt:
-    exam = simulate_head_ct(head, seed, CT_SETTINGS[settings])
-    return LabelledCt(exam.volume, exam.label_kji)
-
-
-def _mr(settings: str, head: Anatomy, seed: int) -> LabelledMr:
-    study = simulate_brain_mr(head, seed, MR_SETTINGS[settings])
-    images = simulated_images(study)
-    masks = {contrast: study.series[contrast].masks for contrast in images if contrast in study.series}
-    drawn = {name: {code: mask > 0 for code, mask in found.items()} for name, found in masks.items()}
-    return LabelledMr(images, drawn, {code: bool(study.truth[code]) for code in MR_CODES})

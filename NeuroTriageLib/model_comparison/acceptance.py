@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from ..catalog import CONSENSUS, default_system, find_pack, systems
+from ..catalog import CONSENSUS, default_system, find_pack, modality_of
 from ..core.codes import ANY
 from ..core.errors import ConfigError, ModelError
 from ..io.model_packs import PackManifest, load_model_pack, pack_digest, read_manifest
@@ -38,9 +38,7 @@ def accept_model(
     named = Path(path) if Path(path).exists() else find_pack(default_system(), path)
     pack = load_model_pack(named)
     system, digest = pack.manifest.system, pack_digest(pack.manifest)
-    modality = next((entry.modality for entry in systems() if entry.name == system), None)
-    if modality is None:
-        raise ModelError(f"The model pack was made for {system}, which this version does not know.", where=str(named))
+    modality = modality_of(system)
     before = present_manifest(system)
     if before is not None and pack_digest(before) == digest:
         raise ConfigError("This model is in use already.", where=pack.manifest.name)

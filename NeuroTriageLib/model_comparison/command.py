@@ -95,17 +95,17 @@ def _compare(options: argparse.Namespace, say: Say, progress: Progress) -> int:
 
 def run_comparison(options: argparse.Namespace, progress: Progress) -> Comparison:
     """Gather the exams and compare. Raises ConfigError, InputError, ModelError."""
-    from ..catalog import find_pack
+    from ..catalog import find_pack, modality_of
     from ..io.model_packs import read_manifest
     from .held_out import local_cases, need_exams, simulated_cases, splits_of
 
     new = read_manifest(options.new)
     old = options.old or find_pack(new.system)
     splits = splits_of([new, read_manifest(old)], split_of(options))
-    sources = sources_of(options)
-    sets = [local_cases(sources, splits)] if sources else []
+    sources, modality = sources_of(options), modality_of(new.system)
+    sets = [local_cases(sources, splits, modality)] if sources else []
     if options.simulate:
-        sets.append(simulated_cases(options.simulate, options.exams))
+        sets.append(simulated_cases(options.simulate, options.exams, modality=modality))
     need_exams(sets)
     return compare_packs(
         options.new, old, sets, progress, device=options.device, with_reader=not options.without_reader
@@ -126,12 +126,12 @@ def compare_packs(
 
     keep_in: see compare_models.
     """
-    from ..catalog import CONSENSUS, default_system, load_system
+    from ..catalog import CONSENSUS, default_system, load_system, modality_of
     from .comparison import NEW, OLD, READER, compare_models
 
     models = {OLD: load_system(pack=old, device=device), NEW: load_system(pack=new, device=device)}
     reader = default_system()
-    if with_reader and reader != models[NEW].name:
+    if with_reader and reader != models[NEW].name and modality_of(models[NEW].name) == modality_of(reader):
         models[READER] = load_system(reader, device=device, accept_unfamiliar=reader == CONSENSUS)
     return compare_models(models, sets, progress, keep_in=keep_in)
 

@@ -10,17 +10,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from ..core.codes import ANY
+from ..core.codes import ANY, MR_CODES
 from ..core.errors import ConfigError, InputError, SeriesSelectionError
 from ..core.findings import Reading
+from ..core.mr_images import MrImage
+from ..core.study_reading import StudyReading
 from ..core.volume import Volume
-from ..datasets.labelled_case import Case, LabelledCt
+from ..datasets.labelled_case import Case, Labelled, LabelledMr
 from ..evaluation.comparison import Answer, ExamSource, record_exam
 from ..evaluation.exam_records import ExamRecord, GroupAnswer, append_record, read_records
+from ..evaluation.study_records import record_study
 from ..evaluation.truth_folders import truth_of_case
 from ..io.model_packs import ModelPack, PackManifest, pack_digest
 from ..measurements.overlap import dice
-from .figures import PairedFigure, paired_figures
+from .figures import HEADLINES, PairedFigure, paired_figures
 from .held_out import SIMULATED, HeldOut
 from .verdict import Verdict, verdict_of
 
@@ -29,13 +32,16 @@ Progress = Callable[[str, float], None]
 
 
 class Model(Protocol):
-    """A loaded system (catalog.load_system)."""
+    """A loaded system (catalog.load_system); it has one of the two methods."""
 
     name: str
     pack: ModelPack
 
     def read(self, volume: Volume) -> Reading:
         """The answer for a head CT. Raises SeriesSelectionError when it could not look."""
+
+    def read_study(self, images: Mapping[str, MrImage]) -> StudyReading:
+        """The answer for a brain MRI."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +102,7 @@ class Comparison:
                 for each in self.sets
             },
             "beside_present_reader": {
-                name: [figure.to_json() for figure in figures if figure.code == ANY]
+                name: [figure.to_json() for figure in figures if figure.code in HEADLINES]
                 for name, figures in self.beside_reader().items()
             },
             "verdict": list(self.verdict.lines),
@@ -159,9 +165,10 @@ def _records_file(folder: Path, name: str, manifests: Mapping[str, PackManifest]
 
 def _record(case: Case, models: Mapping[str, Model], simulated: bool) -> ExamRecord:
     """One exam read by every model; one that could not look has no answer, which is no negative."""
-    known = case.read()
-    if not isinstance(known, LabelledCt):
-        raise InputError("The case is no head CT.", where=case.name)
+    known: Labelled = case.read()
+    if isinstance(known, LabelledMr):
+        told = {name: model.read_study(known.images) for name, model in models.items()}
+        return record_study(case.name, known, told, simulated=simulated)
     answers = []
     for name, model in models.items():
         try:
@@ -183,15 +190,31 @@ def identity(manifest: PackManifest) -> dict[str, str]:
 
 
 def exam_row(record: ExamRecord, models: Sequence[str]) -> dict[str, Any]:
-    """One exam: what is true of any hemorrhage, and each model's probability, call, mL and Dice."""
-    truth = record.truth.get(ANY)
+    """One exam: what is true of a finding, and each model's probability, call, mL and Dice.
+
+    The finding is any hemorrhage; of a brain MRI the one on which the models' probabilities are farthest apart.
+    """
+    finding = ANY if ANY in record.truth else max(MR_CODES, key=lambda code: _apart(record, code, models))
+    truth = record.truth.get(finding)
     types = [code for code, each in record.truth.items() if each.present and "+" not in code and code != ANY]
-    row: dict[str, Any] = {"exam": record.exam, "present": truth and truth.present, "types": types}
+    row: dict[str, Any] = {
+        "exam": record.exam, "finding": finding, "present": truth and truth.present, "types": types
+    }  # fmt: skip
     row["truth_ml"] = None if truth is None or truth.volume_ml is None else round(truth.volume_ml, 2)
     for name in models:
-        answer = record.answers[name].groups.get(ANY) if name in record.answers else None
+        answer = _group(record, finding, name)
         row[name] = None if answer is None else _answer_row(answer, row["truth_ml"])
     return row
+
+
+def _group(record: ExamRecord, finding: str, model: str) -> GroupAnswer | None:
+    return record.answers[model].groups.get(finding) if model in record.answers else None
+
+
+def _apart(record: ExamRecord, finding: str, models: Sequence[str]) -> float:
+    """Between the highest and the lowest probability; -1 when nobody answered."""
+    said = [answer.probability for name in models if (answer := _group(record, finding, name)) is not None]
+    return max(said) - min(said) if said else -1.0
 
 
 def _answer_row(answer: GroupAnswer, truth_ml: float | None) -> dict[str, Any]:

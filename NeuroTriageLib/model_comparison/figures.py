@@ -9,14 +9,21 @@ from typing import Any
 
 import numpy as np
 
-from ..core.codes import ANY, CT_HEMORRHAGE_CODES
+from ..core.codes import ANY, CT_HEMORRHAGE_CODES, FINDING_CODES, MR_CODES
 from ..evaluation.columns import Columns
 from ..evaluation.exam_records import ExamRecord
 from ..evaluation.metrics import Estimate, auc, bootstrap_weights, percentile_interval, weighted_auc
 
 AUC, DICE, ERROR = "AUC", "Dice", "error, mL"
 FIGURES = (AUC, DICE, ERROR)
-GROUPS = (ANY, *CT_HEMORRHAGE_CODES)
+GROUPS = (ANY, *CT_HEMORRHAGE_CODES, *MR_CODES)
+HEADLINES = (ANY, *MR_CODES)
+"""The findings whose figures decide: any hemorrhage on head CT, each finding on brain MRI."""
+
+
+def finding_name(code: str) -> str:
+    """In a sentence."""
+    return "any hemorrhage" if code == ANY else FINDING_CODES[code].name.lower()
 
 
 @dataclass(frozen=True)

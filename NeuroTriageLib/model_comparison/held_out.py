@@ -9,14 +9,16 @@ from pathlib import Path
 
 from ..core.errors import ConfigError, InputError
 from ..datasets.case_source import CaseSource
-from ..datasets.labelled_case import Case, LabelledCt
+from ..datasets.labelled_case import Case, Labelled
 from ..datasets.split import Split
 from ..io.model_packs import PackManifest
 from ..simulation.anatomy import load_anatomy
-from ..simulation.head_ct import simulate_head_ct
+from ..simulation.mr.settings import BrainMrSettings
 from ..simulation.phantom_heads import heads_folder, maps_named
 from ..simulation.settings import HeadCtSettings
 from ..training.exam_producer import SETTINGS, label_maps
+from ..training.nael2021_producer import SETTINGS as MR_SETTINGS
+from ..training.simulated_labels import labelled_ct, labelled_mr
 
 LOCAL, SIMULATED = "this site", "simulated"
 TEST_MAPS = range(19, 21)  # maps 01-16 train, 17-18 validate (training/exam_producer.py)
@@ -36,16 +38,16 @@ class HeldOut:
     cases: tuple[Case, ...]
 
 
-def local_cases(sources: Sequence[CaseSource], splits: Sequence[Split]) -> HeldOut:
+def local_cases(sources: Sequence[CaseSource], splits: Sequence[Split], modality: str = "CT") -> HeldOut:
     """The cases of the patients whom every one of the splits keeps for the test; without a split, all cases.
 
     Raises:
-        ConfigError: a source of brain MRI. InputError: it cannot be opened.
+        ConfigError: a source of another modality. InputError: it cannot be opened.
     """
     cases: list[Case] = []
     for source in sources:
-        if source.modality != "CT":
-            raise ConfigError("Models of brain MRI cannot be compared yet.", where=source.name)
+        if source.modality != modality:
+            raise ConfigError(f"The models read {modality}; these exams are {source.modality}.", where=source.name)
         kept = [case for case in source.cases() if all(split.part_of(case.patient) == "test" for split in splits)]
         # A folder of one's own names its files as it likes, perhaps after people.
         shown = [f"{source.name}/{n:04d}" for n in range(1, len(kept) + 1)] if source.name == "masks" else None
@@ -80,16 +82,18 @@ def simulated_cases(
     maps: Path | str,
     exams: int,
     *,
+    modality: str = "CT",
     settings: HeadCtSettings | None = None,
     first_seed: int = TEST_SEED,
     cache: Path | None = None,
 ) -> HeldOut:
-    """Simulated exams of heads that no training uses, every second one with hemorrhage.
+    """Simulated exams of heads that no training uses; every second CT has a hemorrhage, MRI is as training draws it.
 
     Args:
         maps: folder of head label maps, or "phantom".
         exams: how many.
-        settings: what they are drawn from; training's unless named.
+        modality: "CT" or "MR".
+        settings: what CT is drawn from; training's unless named.
         first_seed: of the first exam; the others count up.
         cache: folder in which prepared heads are kept; the user's own unless named.
     """
@@ -99,7 +103,7 @@ def simulated_cases(
         positive = float((number // len(heads)) % 2 == 0)
         chosen = dataclasses.replace(settings or SETTINGS, positive_probability=positive)
         seed, head = first_seed + number, heads[number % len(heads)]
-        read = _Simulation(head, cache or heads_folder(), seed, chosen)
+        read = _Simulation(head, cache or heads_folder(), seed, chosen if modality == "CT" else MR_SETTINGS)
         cases.append(Case(f"{SIMULATED}/{seed}", f"{SIMULATED}:{seed}", read))
     return HeldOut(SIMULATED, tuple(cases))
 
@@ -111,11 +115,13 @@ class _Simulation:
     head: Path
     cache: Path
     seed: int
-    settings: HeadCtSettings
+    settings: HeadCtSettings | BrainMrSettings
 
-    def __call__(self) -> LabelledCt:
-        exam = simulate_head_ct(load_anatomy(self.head, self.cache), self.seed, self.settings)
-        return LabelledCt(exam.volume, exam.label_kji)
+    def __call__(self) -> Labelled:
+        head = load_anatomy(self.head, self.cache)
+        if isinstance(self.settings, BrainMrSettings):
+            return labelled_mr(head, self.seed, self.settings)
+        return labelled_ct(head, self.seed, self.settings)
 
 
 def need_exams(sets: Sequence[HeldOut]) -> None:

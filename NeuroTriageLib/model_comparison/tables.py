@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..core.codes import ANY
 from ..evaluation.table import Cell, Table
 from .comparison import READER, ComparedSet, Comparison, exam_row, identity
-from .figures import PairedFigure
+from .figures import HEADLINES, PairedFigure, finding_name
 from .verdict import WHERE
 
 COLUMNS = ("figure", "finding", "exams", "old", "new", "new - old")
@@ -32,7 +31,7 @@ def comparison_markdown(comparison: Comparison) -> str:
     for name, figures in comparison.beside_reader().items():
         if figures:
             title = f"{WHERE[name]}: the new model beside {READER}"
-            chosen = tuple(figure for figure in figures if figure.code == ANY)
+            chosen = tuple(figure for figure in figures if figure.code in HEADLINES)
             tables.append(figures_table(title, chosen, "", ("figure", "finding", "exams", READER, "new", "difference")))
     tables += [exams_table(each, tuple(comparison.models)) for each in comparison.sets if each.records]
     return "\n".join([*lines, *(table.to_markdown() for table in tables)])
@@ -49,7 +48,7 @@ def figures_table(
 def exams_table(compared: ComparedSet, models: tuple[str, ...]) -> Table:
     """Probability, mL and Dice of each model, exam by exam; those that changed most come first."""
     rows = sorted((exam_row(record, models) for record in compared.records), key=change, reverse=True)
-    columns = ["exam", "truth", "true mL"]
+    columns = ["exam", "truth", "answers on", "true mL"]
     for name in models:
         columns += [f"{name}: p", f"{name}: mL", f"{name}: Dice"]
     return Table(f"{WHERE[compared.name]}, exam by exam", tuple(columns), tuple(_row(row, models) for row in rows))
@@ -66,7 +65,8 @@ def change(row: dict[str, Any]) -> float:
 
 
 def _row(row: dict[str, Any], models: tuple[str, ...]) -> tuple[Cell, ...]:
-    cells: list[Cell] = [row["exam"], ", ".join(row["types"]) or ("yes" if row["present"] else "none"), row["truth_ml"]]
+    truth = ", ".join(row["types"]) or ("yes" if row["present"] else "none")
+    cells: list[Cell] = [row["exam"], truth, finding_name(row["finding"]), row["truth_ml"]]
     for name in models:
         said = row[name] or {}
         cells += [said.get("probability"), said.get("volume_ml"), _or_nan(said.get("dice"))]

@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ..core.codes import ANY
-from .figures import AUC, DICE, ERROR, PairedFigure
+from .figures import AUC, DICE, ERROR, HEADLINES, PairedFigure, finding_name
 from .held_out import LOCAL, SIMULATED
 
 Advice = Literal["accept", "unclear", "keep"]
@@ -37,7 +36,7 @@ class Verdict:
 
 
 def verdict_of(figures: Mapping[str, Sequence[PairedFigure]]) -> Verdict:
-    """The verdict on the figures of any hemorrhage, by set of exams.
+    """The verdict on the figures of the headlines (any hemorrhage; each finding on MRI), by set of exams.
 
     "keep" when one of them is lower with certainty (the interval lies below 0) on any set, or has fallen by more than
     is allowed on FEW_EXAMS simulated exams or more. "accept" when one is higher with certainty on the site's own exams
@@ -45,7 +44,7 @@ def verdict_of(figures: Mapping[str, Sequence[PairedFigure]]) -> Verdict:
     """
     lines, better, worse = [], False, False
     for name, found in figures.items():
-        chosen = [figure for figure in found if figure.code == ANY]
+        chosen = [figure for figure in found if figure.code in HEADLINES]
         lines += [f"{WHERE[name]}: {_sentence(figure)}" for figure in chosen]
         lines += [_few(name, figure) for figure in chosen[:1] if figure.exams < FEW_EXAMS]
         better |= name == LOCAL and any(figure.gain.low > 0 for figure in chosen)
@@ -69,7 +68,8 @@ def _sentence(figure: PairedFigure) -> str:
     else:
         word = "better" if gain.low > 0 else "worse" if gain.high < 0 else "no clear difference"
         certain = f"difference {d.value:+.3f} [{d.low:+.3f}, {d.high:+.3f}], {word}"
-    return f"{figure.figure} of any hemorrhage {figure.old:.3f} -> {figure.new:.3f} ({certain}; {figure.exams} exams)."
+    name = finding_name(figure.code)
+    return f"{figure.figure} of {name} {figure.old:.3f} -> {figure.new:.3f} ({certain}; {figure.exams} exams)."
 
 
 def _few(name: str, figure: PairedFigure) -> str:

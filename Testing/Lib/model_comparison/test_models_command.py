@@ -10,16 +10,20 @@ import numpy as np
 import pytest
 
 from NeuroTriageLib import catalog, cli
+from NeuroTriageLib.core.codes import MR_CODES
 from NeuroTriageLib.core.errors import ConfigError
 from NeuroTriageLib.datasets.case_source import CaseSource
 from NeuroTriageLib.datasets.labelled_case import Case, LabelledCt
+from NeuroTriageLib.datasets.registry import open_dataset
 from NeuroTriageLib.datasets.split import Split
 from NeuroTriageLib.io.model_packs import load_model_pack, read_manifest, save_model_pack
+from NeuroTriageLib.model_comparison import held_out
 from NeuroTriageLib.model_comparison.held_out import local_cases, splits_of
 from NeuroTriageLib.model_registry import ModelRegistry
 from NeuroTriageLib.outputs.nrrd_writer import write_nrrd
 from NeuroTriageLib.simulation.phantom import phantom_head_ct
-from Testing.Lib import tiny_packs
+from Testing.Lib import tiny_nael2021, tiny_packs
+from Testing.Lib.datasets import mr_miniatures
 
 
 @pytest.fixture
@@ -126,3 +130,32 @@ def test_a_new_model_cannot_take_the_place_of_another_systems(site):
     other = load_model_pack(catalog.find_pack("consensus"))
     assert other.manifest.system == "consensus"
     assert cli.main(["models", "compare", str(site / "new"), str(other.path), "--masks", str(site / "own")]) == 2
+
+
+def test_models_of_brain_mri_are_compared_finding_by_finding(site, capsys, monkeypatch):
+    """Simulated studies are stood in for by the miniature's: two cases, of which one shows an infarct."""
+    isles = mr_miniatures.isles2022(site / "isles")
+    monkeypatch.setattr(
+        held_out, "labelled_mr", lambda head, seed, settings: next(open_dataset("isles2022").cases(isles)).read()
+    )
+    monkeypatch.setattr(held_out, "load_anatomy", lambda head, cache: head)
+    monkeypatch.setattr(held_out, "label_maps", lambda folder, numbers: [Path("19"), Path("20")])
+    tiny_nael2021.save(site / "Models" / "nael2021-compact")
+    tiny_nael2021.save(site / "other", name="other", operating_points=dict.fromkeys(MR_CODES, 0.1))
+    out = site / "out"
+    command = ["models", "compare", str(site / "other"), "--dataset", "isles2022", str(isles), "--simulate", str(site)]
+    assert cli.main([*command, "--exams", "2", "--device", "cpu", "-o", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert "acute infarct" in said and "present reader" not in said and "hemorrhage" not in said.split("Advice")[0]
+    document = json.loads((out / "comparison.json").read_text())
+    found = {figure["code"] for figure in document["sets"]["this site"]["figures"]}
+    assert found == {"acute_infarct"}, "of the other findings the data set says nothing, or only that they are there"
+    assert {row["finding"] for row in document["exams"]["simulated"]} <= set(MR_CODES)
+    assert cli.main(["models", "accept", str(site / "other"), "--despite", "for the test"]) == 0
+    assert catalog.find_pack("nael2021").name.startswith("other")
+
+
+def test_exams_of_another_modality_are_refused(site, capsys):
+    isles = mr_miniatures.isles2022(site / "isles")
+    code = cli.main(["models", "compare", str(site / "new"), "--dataset", "isles2022", str(isles)])
+    assert code == ConfigError.exit_code and "read CT" in capsys.readouterr().err

@@ -14,12 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from ..core.codes import ANY
+from ..core.codes import ABNORMAL, ANY
 from ..core.errors import NeuroTriageError, SeriesSelectionError
 from ..core.study import Series, Study
 from ..io.inputs import open_input, read_volume
 from ..series_selection.mr_study_images import NEEDED, read_images
-from ..systems.nael2021_config import CRITICAL_CODES
 from .exam_queue import UNKNOWN_URGENCY
 
 SYSTEM = "kuo2019"
@@ -87,7 +86,7 @@ def _look_at_mr(studies: tuple[Study, ...], mr: Callable[[], Any], no_ct: Series
         code: float(probability)
         for reading in answer.readings.values()
         for code, probability in reading.probability.items()
-        if code in CRITICAL_CODES
+        if code != ABNORMAL
     }
     if not seen:
         return FirstLook(UNKNOWN_URGENCY, "No acute finding could be looked for in the brain MRI.")

@@ -41,8 +41,11 @@ def split_of(options: argparse.Namespace) -> Split | None:
     return None if options.split is None else Split(options.split[0], options.split[1], int(options.split[2]))
 
 
-def sources_of(options: argparse.Namespace) -> tuple[CaseSource, ...]:
-    """The sources that were named, in the order in which they are read. Raises ConfigError, InputError."""
+def sources_of(options: argparse.Namespace, modality: str) -> tuple[CaseSource, ...]:
+    """The sources that were named, in the order in which they are read; of a store the masks on this modality.
+
+    Raises ConfigError, InputError.
+    """
     from .label_store import store_source
     from .own_masks import own_source
 
@@ -50,7 +53,7 @@ def sources_of(options: argparse.Namespace) -> tuple[CaseSource, ...]:
         raise ConfigError("A review store holds no images: --labels and --images belong together.")
     sources = public_sources(options.dataset)
     if options.labels is not None:
-        sources += (store_source(options.labels, options.images),)
+        sources += (store_source(options.labels, options.images, modality),)
     if options.masks is not None:
         sources += (own_source(options.masks),)
     return sources

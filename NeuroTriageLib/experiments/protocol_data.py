@@ -40,7 +40,7 @@ def _source(protocol: Protocol, entry: DataEntry, modality: str, cache: Path) ->
     if entry.dataset is not None:
         return public_source(entry.dataset, protocol.place(entry.path or ""))
     if entry.labels is not None:
-        return store_source(protocol.place(entry.labels), protocol.place(entry.images or ""))
+        return store_source(protocol.place(entry.labels), protocol.place(entry.images or ""), modality)
     if entry.masks is not None:
         return own_source(protocol.place(entry.masks))
     named = entry.simulated or PHANTOM

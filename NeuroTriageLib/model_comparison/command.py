@@ -102,7 +102,8 @@ def run_comparison(options: argparse.Namespace, progress: Progress) -> Compariso
     new = read_manifest(options.new)
     old = options.old or find_pack(new.system)
     splits = splits_of([new, read_manifest(old)], split_of(options))
-    sources, modality = sources_of(options), modality_of(new.system)
+    modality = modality_of(new.system)
+    sources = sources_of(options, modality)
     sets = [local_cases(sources, splits, modality)] if sources else []
     if options.simulate:
         sets.append(simulated_cases(options.simulate, options.exams, modality=modality))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..core.errors import ConfigError
 from ..datasets.source_options import add_source_arguments, add_split_argument, sources_of, split_of
-from .registry import TRAINED_SYSTEMS
+from .registry import MR_SYSTEMS, TRAINED_SYSTEMS
 
 if TYPE_CHECKING:
     from .training_run import TrainOptions
@@ -65,7 +65,7 @@ def train_options(options: argparse.Namespace) -> TrainOptions:
         raise ConfigError("A consensus is fitted on simulated exams alone: name head label maps with --simulate.")
     if options.system == "consensus" and options.processes > 1:
         raise ConfigError("A consensus is fitted in one process.", where="--processes")
-    sources = sources_of(options)
+    sources = sources_of(options, "MR" if options.system in MR_SYSTEMS else "CT")
     tunes = options.start is not None and bool(sources)
     return TrainOptions(
         simulate=None if (maps := _maps(options, tunes)) is None else maps_named(maps),

@@ -34,6 +34,9 @@ def _nael2021() -> TrainFunction:
     return train_nael2021
 
 
+MR_SYSTEMS = frozenset({"nael2021"})
+"""Those that learn from brain MRI; the others from head CT."""
+
 TRAINED_SYSTEMS: dict[str, Callable[[], TrainFunction]] = {
     "kuo2019": _kuo2019,
     "chang2018": _chang2018,

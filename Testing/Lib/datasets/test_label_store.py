@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from NeuroTriageLib import cli
+from NeuroTriageLib.catalog import load_system, modality_of
 from NeuroTriageLib.core.errors import ConfigError, InputError, OutputError
 from NeuroTriageLib.core.findings import ExamResult
-from NeuroTriageLib.datasets.label_store import missing_images, store_cases
+from NeuroTriageLib.datasets.label_store import missing_images, store_cases, store_source, study_cases
 from NeuroTriageLib.datasets.own_masks import own_cases
+from NeuroTriageLib.datasets.split import Split
 from NeuroTriageLib.io.dicom_headers import quiet_pydicom
 from NeuroTriageLib.io.inputs import open_input, read_volume
+from NeuroTriageLib.pipeline import Readers, triage_input
 from NeuroTriageLib.review.labels import SEGMENT_VALUES
+from NeuroTriageLib.training.bank_filling import fill_bank
+from NeuroTriageLib.training.case_studies import labelled_study
+from NeuroTriageLib.training.registry import MR_SYSTEMS, TRAINED_SYSTEMS
+from Testing.Lib import tiny_nael2021
 from Testing.Lib.datasets import ct_miniatures as made
 from Testing.Lib.exam_builder import ExamSettings, build_exam
+from Testing.Lib.mr_phantom import write_dicom_study
 from Testing.Lib.review.store_making import entry, open_store, reference
 
 
@@ -122,3 +131,53 @@ def test_the_report_compares_readers_who_signed_the_same_case(tmp_path, store, c
     assert cli.main(["labels", "report", str(tmp_path / "store")]) == 0
     said = capsys.readouterr().out
     assert "cases: 1 approved" in said and "AB and CD, 1 exams read by both" in said and "SDH: dice 1.00" in said
+
+
+# Brain MRI
+
+
+@pytest.fixture
+def studies(tmp_path, store):
+    """Two studies of FLAIR, trace and ADC; of the first the trace series with its infarct and FLAIR are approved."""
+    config = dataclasses.replace(tiny_nael2021.CONFIG, codes=("acute_infarct", "acute_hemorrhage"))
+    model = load_system("nael2021", pack=tiny_nael2021.save(tmp_path / "tiny", config), device="cpu")
+    for number in (1, 2):
+        write_dicom_study(tmp_path / "images" / str(number))
+    results = triage_input(tmp_path / "images" / "1", Readers(ct=None, mr=lambda: model))
+    labels = {}
+    for exam in results:
+        case = store.register(reference(exam))
+        store.add_model_version(case, exam)
+        label = np.zeros(exam.volume.array_kji.shape, np.uint8)
+        if exam.contrast == "TRACE":
+            label[9:12, 20:26, 14:20] = SEGMENT_VALUES["acute_infarct"]
+        store.add_version(case, label, entry("AB", "approved"))
+        labels[exam.contrast] = label
+    return labels
+
+
+def test_approved_masks_on_mri_meet_their_series_with_all_contrasts_beside_them(tmp_path, store, studies):
+    (case,) = study_cases(tmp_path / "store", tmp_path / "images")
+    known = case.read()
+    assert set(known.images) == {"FLAIR", "TRACE", "ADC"} and set(studies) == {"FLAIR", "TRACE"}
+    assert np.array_equal(known.masks["TRACE"]["acute_infarct"], studies["TRACE"] > 0)
+    assert set(known.masks["FLAIR"]) == {"acute_hemorrhage"}
+    expected = {"abnormal": True, "acute_infarct": True, "acute_hemorrhage": False}
+    assert known.exam_presence() == expected, "of mass effect, which the model was not asked for, nobody has spoken"
+    source = store_source(tmp_path / "store", tmp_path / "images", "MR")
+    (record,) = fill_bank(
+        tmp_path / "bank", [source], lambda c, part: labelled_study(c, part, tiny_nael2021.CONFIG, None),
+        Split(1.0, 0.0), lambda line: None,
+    )  # fmt: skip
+    assert record.train == 1 and "2 MR series" in source.about[0]
+
+
+def test_a_store_of_mri_alone_holds_nothing_for_head_ct(tmp_path, store, studies):
+    with pytest.raises(InputError, match="None of the exams that readers approved"):
+        list(store_cases(tmp_path / "store", tmp_path / "images"))
+    with pytest.raises(InputError, match="None of the exams that readers approved"):
+        list(study_cases(tmp_path / "store", write_only(tmp_path / "other")))
+
+
+def test_the_systems_that_learn_from_mri_are_those_that_read_it():
+    assert {system for system in TRAINED_SYSTEMS if modality_of(system) == "MR"} == MR_SYSTEMS

@@ -73,7 +73,7 @@ class Improver(Worker):
 
     def _train(self, request: dict[str, Any]) -> Path:
         """The new pack; the same request goes on where it was."""
-        from .catalog import find_pack
+        from .catalog import find_pack, modality_of
         from .datasets.label_store import store_source
         from .simulation.phantom_heads import heads_folder, maps_named
         from .training.registry import TRAINED_SYSTEMS
@@ -94,7 +94,7 @@ class Improver(Worker):
             checkpoint_minutes=CHECKPOINT_MINUTES,
             validate_minutes=minutes / VALIDATIONS,
             report_seconds=1.0,
-            sources=(store_source(Path(request["store"]), Path(request["images"])),),
+            sources=(store_source(Path(request["store"]), Path(request["images"]), modality_of(request["system"])),),
             split=FINE_TUNING_SPLIT,
             start=start,
             heads=heads_folder(),
@@ -115,7 +115,7 @@ class Improver(Worker):
             self.progress(run, "paused", fraction)
 
     def _compare(self, request: dict[str, Any], pack: Path) -> tuple[dict[str, Any], Path]:
-        from .catalog import find_pack
+        from .catalog import find_pack, modality_of
         from .datasets.label_store import store_source
         from .io.model_packs import read_manifest
         from .model_comparison.command import compare_packs, keep
@@ -125,8 +125,10 @@ class Improver(Worker):
 
         old = find_pack(request["system"])
         splits = splits_of([read_manifest(pack), read_manifest(old)], None)
-        sources = (store_source(Path(request["store"]), Path(request["images"])),)
-        sets = [local_cases(sources, splits), simulated_cases(request["maps"], int(request["compared"]))]
+        modality, count = modality_of(request["system"]), int(request["compared"])
+        sources = (store_source(Path(request["store"]), Path(request["images"]), modality),)
+        simulated = simulated_cases(request["maps"], count, modality=modality)
+        sets = [local_cases(sources, splits, modality), simulated]
         need_exams(sets)
         comparison = compare_packs(
             pack,
@@ -163,16 +165,17 @@ def status_of(system: str, store: str) -> dict[str, Any]:
 
     in_use = next(entry["in_use"] for entry in describe()["systems"] if entry["name"] == system)
     accepted = ModelRegistry().current(system)
-    counts = {"signed": 0, "train": 0, "validation": 0, "test": 0} | _signed(store)
+    counts = {"signed": 0, "train": 0, "validation": 0, "test": 0} | _signed(store, system)
     return {"in_use": in_use, "reader": default_system(), "can_go_back": accepted is not None, **counts}
 
 
-def _signed(store: str) -> dict[str, int]:
+def _signed(store: str, system: str) -> dict[str, int]:
+    from .catalog import modality_of
     from .datasets.label_store import approved_labels, label_patient, open_store
     from .training.rehearsal import FINE_TUNING_SPLIT
 
     try:
-        labels = approved_labels(open_store(Path(store))) if store else ()
+        labels = approved_labels(open_store(Path(store)), modality_of(system)) if store else ()
     except InputError:
         return {}  # a folder in which nothing was saved yet
     counts = {"signed": len(labels)}
@@ -184,10 +187,11 @@ def _signed(store: str) -> dict[str, int]:
 
 def run_folder(request: dict[str, Any], start: Path) -> Path:
     """Where a run keeps its checkpoint: the same for the same model, labels and wishes, so that it goes on."""
+    from .catalog import modality_of
     from .datasets.label_store import approved_labels, open_store
     from .io.model_packs import pack_digest, read_manifest
 
-    labels = approved_labels(open_store(Path(request["store"])))
+    labels = approved_labels(open_store(Path(request["store"])), modality_of(request["system"]))
     wishes = [request[name] for name in ("system", "maps", "minutes", "exams", "validation")]
     said = [pack_digest(read_manifest(start)), *map(str, wishes)]
     said += [f"{label.case_id} {label.version.number} {label.version.mask_sha256}" for label in labels]

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 from slicer.i18n import tr as _
 
+from NeuroTriageLib.core.codes import ANY, FINDING_CODES, MR_CODES
+
 from .findings_rows import NONE
 
 FIGURE_COLUMNS = ("Exams", "Figure", "Old", "New", "Difference [95 %]")
@@ -13,26 +15,35 @@ EXAM_COLUMNS = ("Exam", "Truth", "mL", "Old: p", "Dice", "New: p", "Dice")
 
 
 def figure_rows(sets: Mapping[str, dict]) -> list[tuple[str, ...]]:
-    """The figures of any hemorrhage on each set of exams."""
+    """The figures of any hemorrhage on each set of exams; on brain MRI those of each finding."""
     rows = []
     for name, found in sets.items():
-        for figure in (each for each in found["figures"] if each["code"] == "any"):
+        for figure in (each for each in found["figures"] if each["code"] in (ANY, *MR_CODES)):
             old, new = (_number(figure[key], 3) for key in ("old", "new"))
-            rows.append((name, figure["figure"], old, new, _difference(figure["difference"])))
+            of = "" if figure["code"] == ANY else f", {_name(figure['code'])}"
+            rows.append((name, figure["figure"] + of, old, new, _difference(figure["difference"])))
     return rows
 
 
 def exam_rows(sets: Mapping[str, list[dict]]) -> list[tuple[str, ...]]:
-    """The exams, each with both models' answers on any hemorrhage; none where a model could not look."""
+    """The exams with both models' answers on any hemorrhage, on MRI on the finding on which they differ most; none where
+    a model could not look.
+    """
     rows = []
     for exam in (row for found in sets.values() for row in found):
-        truth = ", ".join(exam["types"]) or (_("yes") if exam["present"] else _("none"))
+        truth = ", ".join(map(_name, exam["types"])) or (_("yes") if exam["present"] else _("none"))
+        if exam["finding"] != ANY:
+            truth = _("{0} (answers on {1})").format(truth, _name(exam["finding"]))
         cells = [exam["exam"].rpartition("/")[2], truth, _number(exam["truth_ml"], 1)]
         for model in ("old", "new"):
             said = exam[model] or {}
             cells += [_number(said.get("probability"), 2), _number(said.get("dice"), 2)]
         rows.append(tuple(cells))
     return rows
+
+
+def _name(code: str) -> str:
+    return FINDING_CODES[code].name.lower() if code in MR_CODES else code
 
 
 def _difference(values: Mapping[str, float | None]) -> str:

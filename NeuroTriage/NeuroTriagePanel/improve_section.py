@@ -23,7 +23,7 @@ from .figures_table import fill_figures
 from .theme import tone_style
 from .worker_client import WorkerClient, WorkerCommand
 
-SYSTEMS = ("kuo2019", "chang2018", "ye2019")  # those that learn from masks on head CT
+SYSTEMS = ("kuo2019", "chang2018", "ye2019", "nael2021")  # those that learn from masks
 PHANTOM = "phantom"  # in place of label maps: geometric heads
 REHEARSED, VALIDATION, COMPARED = 120, 40, 40  # simulated exams: to learn beside, to validate and to compare on (ours)
 _IMAGES_SETTING, _MAPS_SETTING = "ImprovementImages", "LabelMaps"

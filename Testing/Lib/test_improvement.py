@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import queue
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,8 @@ from NeuroTriageLib.datasets import case_source
 from NeuroTriageLib.improvement import Improver, curves_of, run_folder, status_of
 from NeuroTriageLib.io.model_packs import save_model_pack
 from NeuroTriageLib.training import registry as trained
-from Testing.Lib import tiny_packs
-from Testing.Lib.review.store_making import entry, open_store, started
+from Testing.Lib import tiny_nael2021, tiny_packs
+from Testing.Lib.review.store_making import entry, open_store, small_exam, started
 
 
 @pytest.fixture
@@ -74,6 +75,19 @@ def test_the_status_counts_signed_exams_by_their_part_and_names_the_model(site):
     assert said["in_use"]["name"] == "tiny" and not said["can_go_back"] and said["reader"] == "kuo2019"
     assert status_of("kuo2019", "")["signed"] == 0
     assert status_of("kuo2019", str(site / "nowhere"))["signed"] == 0
+
+
+def test_masks_on_mri_count_for_the_system_that_reads_mri(site):
+    tiny_nael2021.save(site / "Models" / "nael2021-compact")
+    store = open_store(site / "store")
+    exam = small_exam("1.2.9")
+    other = exam.volume.array_kji + 1
+    case = started(store, replace(exam, volume=replace(exam.volume, modality="MR", array_kji=other)))
+    store.add_version(case, store.label(case, 0), entry(status="approved"))
+    counts = [status_of(system, str(site / "store"))["signed"] for system in ("kuo2019", "nael2021")]
+    assert counts == [1, 1]
+    ours = [run_folder(request(site, system=name), catalog.find_pack(name)) for name in ("kuo2019", "nael2021")]
+    assert ours[0] != ours[1]
 
 
 def test_a_run_has_the_same_folder_until_a_label_or_a_wish_changes(site):

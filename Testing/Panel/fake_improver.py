@@ -30,7 +30,13 @@ def figure(name: str, old: float, new: float, reach: float) -> dict:
 def exam(number: int, types: list[str], ml: float, old: tuple[float, float], new: tuple[float, float]) -> dict:
     """One exam of a comparison: probability and Dice of both models."""
     answers = [{"probability": p, "called": p > 0.5, "volume_ml": ml, "dice": dice} for p, dice in (old, new)]
-    row = {"exam": f"labels/case-{number:04d}", "present": bool(types), "types": types, "truth_ml": ml}
+    row = {
+        "exam": f"labels/case-{number:04d}",
+        "finding": "any",
+        "present": bool(types),
+        "types": types,
+        "truth_ml": ml,
+    }
     return row | dict(zip(("old", "new"), answers, strict=True))
 
 

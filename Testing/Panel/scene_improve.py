@@ -6,6 +6,7 @@ from pathlib import Path
 
 import slicer
 
+from NeuroTriagePanel.comparison_rows import exam_rows, figure_rows
 from NeuroTriagePanel.worker_client import WorkerCommand
 from panel_on_host import PYTHON, ROOT, reviewed, settle, table_texts, wait_until
 
@@ -63,6 +64,18 @@ def test_a_model_is_learned_compared_accepted_and_taken_back(tmp_path):
     ui.improveBackButton.click()
     wait_until(lambda: not ui.improveBackButton.enabled)
     assert "reads with kuo2019-compact 1 again" in ui.improveVerdictLabel.text
+
+
+def test_a_comparison_on_mri_names_the_finding_of_each_line():
+    difference = {"value": 0.1, "low": None, "high": None}
+    figure = {"figure": "AUC", "code": "acute_infarct", "exams": 9, "old": 0.7, "new": 0.8, "difference": difference}
+    assert figure_rows({"this site": {"figures": [figure]}}) == [
+        ("this site", "AUC, acute infarct", "0.700", "0.800", "+0.100")
+    ]
+    said = {"probability": 0.6, "called": True, "volume_ml": 2.0, "dice": None}
+    row = {"exam": "labels/case-1", "finding": "mass_effect", "present": False, "types": ["acute_infarct"]}
+    (cells,) = exam_rows({"this site": [row | {"truth_ml": None, "old": said, "new": None}]})
+    assert cells[:2] == ("case-1", "acute infarct (answers on mass effect)") and cells[3] == "0.60"
 
 
 def test_keeping_the_old_model_changes_nothing(tmp_path):

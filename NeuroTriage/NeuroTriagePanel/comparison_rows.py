@@ -26,8 +26,9 @@ def figure_rows(sets: Mapping[str, dict]) -> list[tuple[str, ...]]:
 
 
 def exam_rows(sets: Mapping[str, list[dict]]) -> list[tuple[str, ...]]:
-    """The exams with both models' answers on any hemorrhage, on MRI on the finding on which they differ most; none where
-    a model could not look.
+    """Each exam with both models' answers on any hemorrhage, on MRI on the finding on which they differ most.
+
+    A model that could not look has none.
     """
     rows = []
     for exam in (row for found in sets.values() for row in found):

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
-import threading
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from pynetdicom import AE, evt
@@ -22,6 +20,7 @@ from .accepted_images import IMAGE_CLASSES, TRANSFER_SYNTAXES, ImageRefused
 from .exam_queue import Arrival
 from .inbox import MB, Inbox
 from .ledger import Ledger
+from .refusals import Rate, Refusals
 from .server_tls import server_context
 from .site_config import Caller, SiteConfig
 
@@ -32,7 +31,6 @@ NOT_AUTHORIZED = 0x0124  # PS3.7, C.5.18
 PREAMBLE = bytes(128) + b"DICM"
 REQUEST_S = 10.0  # a connection asks for its association within this, and answers a release; ours
 PDU_BYTES = 1 << 17  # what a caller may send at once; fewer and larger ones are faster; ours
-REFUSALS_PER_MINUTE = 60  # that are written down: strangers must not fill the disk with them; ours
 CONNECTIONS_FOR_EACH = 4  # so many connections as associations are allowed, before anything was said; ours
 LARGEST_PDU_BYTES = 1 << 20  # no association request is near this (128 contexts of a few kB); ours
 
@@ -62,11 +60,11 @@ class DicomReceiver:
         further: Sequence[Handler] = (),
         further_classes: Sequence[str] = (),
     ) -> None:
-        self._site, self._inbox, self._ledger = site, inbox, ledger
-        self._rates = {caller.ae_title: _Rate(caller.images_per_minute) for caller in site.callers}
+        self._site, self._inbox = site, inbox
+        self._rates = {caller.ae_title: Rate(caller.images_per_minute) for caller in site.callers}
         self._further, self._further_classes = list(further), further_classes
         self._bytes: dict[Any, int] = {}
-        self._refusals = _Allowance(REFUSALS_PER_MINUTE)
+        self._refusals = Refusals(ledger)
         self._server: Any = None
 
     @property
@@ -137,7 +135,7 @@ class DicomReceiver:
 
         sock.recv = recv
         if not welcome:
-            self._note("refused connection", f"from {event.assoc.requestor.address}")
+            self._refusals.note("refused connection", f"from {event.assoc.requestor.address}")
 
     def _on_requested(self, event: Any) -> None:
         """Turn away whom the site's file does not name, before pynetdicom looks at the request."""
@@ -165,7 +163,7 @@ class DicomReceiver:
         request = event.assoc.requestor.primitive
         where = event.assoc.requestor.address
         titles = f"{_shown(request.calling_ae_title)} -> {_shown(request.called_ae_title)}"
-        self._note("refused association", f"{titles} from {where}")
+        self._refusals.note("refused association", f"{titles} from {where}")
 
     # how much ------------------------------------------------------------------------------------------------------
 
@@ -178,7 +176,7 @@ class DicomReceiver:
         self._bytes[event.assoc] = size
         if size > self._site.limits.image_mb * MB + (1 << 16):  # and its command set
             self._bytes.pop(event.assoc)
-            self._note("ended association", "a message was larger than the limit")
+            self._refusals.note("ended association", "a message was larger than the limit")
             event.assoc.abort()  # does not wait inside a handler
 
     def _on_message(self, event: Any) -> None:
@@ -204,7 +202,7 @@ class DicomReceiver:
             blocks = (PREAMBLE, encode_file_meta(event.file_meta), request.DataSet.getbuffer())
             receipt = self._inbox.receive(blocks, arrival)
         except ImageRefused as refusal:
-            self._note("refused image", f"{caller.ae_title}: {refusal.what}")
+            self._refusals.note("refused image", f"{caller.ae_title}: {refusal.what}")
             return NOT_UNDERSTOOD
         except OutputError as error:
             log.warning("image not taken", extra={"reason": error.what})
@@ -215,56 +213,6 @@ class DicomReceiver:
         if receipt.uids.sop != str(request.AffectedSOPInstanceUID):
             return NO_MATCH
         return SUCCESS
-
-    def _note(self, event: str, detail: str) -> None:
-        """One line of audit and log, not without end; a full disk must not end the association's thread."""
-        if not self._refusals.take():
-            return
-        log.warning(event, extra={"reason": detail})
-        try:
-            with self._ledger.transaction() as db:
-                self._ledger.note(db, event, detail)
-        except Exception as error:
-            log.error("audit not written", extra={"reason": type(error).__name__})
-
-
-class _Rate:
-    """Slows a caller down to so many images a minute; 0 is no limit."""
-
-    def __init__(
-        self, per_minute: float, now: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep
-    ) -> None:
-        self._step = 60.0 / per_minute if per_minute else 0.0
-        self._now, self._sleep = now, sleep
-        self._free_at = 0.0
-        self._lock = threading.Lock()
-
-    def wait(self) -> None:
-        """Return when the next image may be taken."""
-        if not self._step:
-            return
-        with self._lock:
-            now = self._now()
-            turn = max(self._free_at, now)
-            self._free_at = turn + self._step
-        self._sleep(turn - now)
-
-
-class _Allowance:
-    """So many a minute, and no more."""
-
-    def __init__(self, per_minute: int, now: Callable[[], float] = time.monotonic) -> None:
-        self._per_minute, self._now = per_minute, now
-        self._begun, self._taken = now(), 0
-        self._lock = threading.Lock()
-
-    def take(self) -> bool:
-        """False when this minute's are used up."""
-        with self._lock:
-            if self._now() - self._begun >= 60.0:
-                self._begun, self._taken = self._now(), 0
-            self._taken += 1
-            return self._taken <= self._per_minute
 
 
 def _calling_title(assoc: Any) -> str:

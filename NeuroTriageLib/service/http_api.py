@@ -24,7 +24,7 @@ from .http_guard import REPORT_POLICY, Guard, RequestRate
 from .http_metrics import LedgerCollector, RefusedRequests, metrics_text
 from .ledger import Ledger
 from .site_config import Order
-from .stow_receiver import ANSWER_TYPE, StowReceiver, StowRequest
+from .stow_receiver import ANSWER_TYPE, DICOMWEB, StowReceiver, StowRequest
 from .worklist import exam_of, history_of
 from .worklist_answer import WorklistAnswer
 
@@ -212,7 +212,7 @@ def _add_stow(app: FastAPI, parts: HttpParts, stow: StowReceiver) -> None:
     async def store(request: Request, caller: Sender, study_uid: str | None = None) -> Response:
         if caller.by_cookie:  # a page in the same browser could make it send
             raise HTTPException(403)
-        told = StowRequest(request.headers.get("content-type", ""), f"dicomweb:{caller.name}", study_uid)
+        told = StowRequest(request.headers.get("content-type", ""), DICOMWEB + caller.name, study_uid)
         try:
             status, answer = await stow.receive(told, body(request))
         except InputError as error:

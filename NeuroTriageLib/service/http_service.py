@@ -21,7 +21,7 @@ def http_server(
 ) -> HttpServer:
     """A server that listens and does not answer yet. Raises ConfigError: port, certificate or a password is wrong."""
     image_bytes = int(site.limits.image_mb * MB)
-    stow = StowReceiver(stow_inbox(inbox), data.arriving, image_bytes) if http.stow else None
+    stow = StowReceiver(stow_inbox(inbox, ledger, http.users), data.arriving, image_bytes) if http.stow else None
     parts = HttpParts(
         ledger,
         ExamFiles(ledger, data.inbox, data.results),

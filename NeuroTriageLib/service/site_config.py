@@ -293,12 +293,14 @@ class HttpUser:
         password_hash: as `neurotriage node password` prints it; None: no password.
         token_sha256: hexadecimal SHA-256 of a random token; None: no token.
         may: "read" the worklist and results, "send" images (STOW-RS), "metrics" alone.
+        images_per_minute: it is slowed down to this; 0 is no limit.
     """
 
     name: Name
     password_hash: str | None = None
     token_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
     may: tuple[Literal["read", "send", "metrics"], ...] = ("read",)
+    images_per_minute: NotNegative = 0.0
 
 
 @dataclass(frozen=True, config=_STRICT)

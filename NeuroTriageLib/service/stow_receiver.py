@@ -20,6 +20,8 @@ from ..core.errors import InputError
 
 DICOM_TYPE = "application/dicom"
 ANSWER_TYPE = "application/dicom+json"
+DICOMWEB = "dicomweb:"
+"""Before a user's name, as the source of an image in the ledger."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 Simulated head CTs are copied under UIDs of their own into a tree of patients, studies and series. Every way of reading
 them must end with the same table. Prints a table and writes JSON.
 
-    python Testing/Benchmarks/batch_rate.py [--exams 300] [--heads 6] [--json FILE] [-- OPTIONS OF BATCH]
+    python Testing/Benchmarks/batch_rate.py [--exams 300] [--heads 6] [--ways WAY ...] [--json FILE] [-- OPTIONS OF BATCH]
 """
 
 from __future__ import annotations
@@ -207,29 +207,43 @@ def killed_and_resumed(archive: Path, out: Path, options: Sequence[str], exams: 
     return len(watch.times)
 
 
-def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    """All ways, one after the other."""
+WAYS = ("plain 1", "plain 2", "ray 1", "ray 2", "plain killed", "ray killed", "resumed")
+
+
+def measure(options: argparse.Namespace, folder: Path, save: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+    """The chosen ways, one after the other; what is measured so far is saved after each."""
     archive, batch = folder / "archive", list(options.batch)
     make_archive(archive, options.exams, options.heads, options.matrix)
-    index = time_index(archive, folder)
+    report: dict[str, Any] = {"exams": options.exams, "index": time_index(archive, folder), "runs": []}
     middle = max(2, options.exams // 2)
-    runs = [read("plain, 1 worker", archive, folder / "plain", batch, None)]
-    wanted = table_of(folder / "plain")
-    ways: list[tuple[str, list[str]]] = [("plain, 2 workers", ["--jobs", "2"])]
-    ways += [(f"Ray, {n} worker{'s' * (n > 1)}", ["--cluster", "local", "--jobs", str(n)]) for n in (1, 2)]
-    for name, more in ways:
-        runs.append(read(name, archive, folder / name, [*batch, *more], wanted))
+    wanted = None
+    for way in [WAYS[0], *(way for way in WAYS[1:] if way in options.ways)]:
+        run = measured(way, archive, folder / way, batch, middle, wanted)
+        wanted = wanted or table_of(folder / way)
+        report["runs"].append(asdict(run))
+        save(report)
+    return report
+
+
+def measured(way: str, archive: Path, out: Path, batch: list[str], middle: int, wanted: list[Any] | None) -> Run:
+    """One way of reading the archive."""
     from NeuroTriageLib.batch import local_pool
 
-    local_pool.LocalPool = losing(LocalPool, lambda pool, slot: pool.process_ids[slot], middle)  # type: ignore[misc]
-    runs.append(read("plain, its worker killed", archive, folder / "lost", batch, wanted))
-    local_pool.LocalPool = LocalPool  # type: ignore[misc]
-    ray_pool.RayPool = losing(RayPool, lambda pool, slot: pool.process_id(slot), middle)  # type: ignore[misc]
-    more = ["--cluster", "local", "--jobs", "2"]
-    runs.append(read("Ray, 2 workers, one killed", archive, folder / "lost_ray", [*batch, *more], wanted))
-    done = killed_and_resumed(archive, folder / "resumed", batch, options.exams)
-    runs.append(read(f"resumed, killed at {done}", archive, folder / "resumed", batch, wanted))
-    return {"exams": options.exams, "index": index, "runs": [asdict(run) for run in runs]}
+    kind, _, how = way.partition(" ")
+    cluster = ["--cluster", "local"] if kind == "ray" else []
+    jobs = how if how.isdigit() else "2" if kind == "ray" else "1"
+    name = f"{'Ray' if cluster else 'plain'}, {jobs} worker{'s' * (jobs != '1')}"
+    if kind == "resumed":
+        name = f"resumed, killed at {killed_and_resumed(archive, out, batch, 2 * middle)}"
+    elif how == "killed" and cluster:
+        ray_pool.RayPool = losing(RayPool, lambda pool, slot: pool.process_id(slot), middle)  # type: ignore[misc]
+    elif how == "killed":
+        local_pool.LocalPool = losing(LocalPool, lambda pool, slot: pool.process_ids[slot], middle)  # type: ignore[misc]
+    try:
+        name += ", one killed" * (how == "killed")
+        return read(name, archive, out, [*batch, *cluster, "--jobs", jobs], wanted)
+    finally:
+        ray_pool.RayPool, local_pool.LocalPool = RayPool, LocalPool  # type: ignore[misc]
 
 
 def print_report(report: dict[str, Any]) -> None:
@@ -251,14 +265,20 @@ def main() -> None:
     parser.add_argument("--heads", type=int, default=6, help="different simulated heads among them")
     parser.add_argument("--matrix", type=int, choices=(256, 512), default=512)
     parser.add_argument("--json", type=Path, default=Path("out/batch_rate.json"))
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS, help="beside the first, which is the measure")
     parser.add_argument("batch", nargs="*", default=["--results", "findings"], help="options of batch, after --")
     options = parser.parse_args()
-    about = machine()
-    with tempfile.TemporaryDirectory(prefix="batch-rate-") as folder:
-        report = {"machine": about, "options": options.batch, **measure(options, Path(folder))}
-    print_report(report)
+    if any(way.startswith("ray") for way in options.ways):
+        import ray  # noqa: F401 - now, and not after an hour
+    head = {"machine": machine(), "options": options.batch}
     options.json.parent.mkdir(parents=True, exist_ok=True)
-    options.json.write_text(json.dumps(report, indent=1), encoding="utf-8")
+
+    def save(report: dict[str, Any]) -> None:
+        options.json.write_text(json.dumps(head | report, indent=1), encoding="utf-8")
+
+    with tempfile.TemporaryDirectory(prefix="batch-rate-") as folder:
+        report = head | measure(options, Path(folder), save)
+    print_report(report)
     print(options.json)
     if not all(run["same_table"] for run in report["runs"]):
         raise SystemExit("A table differs from that of the plain run.")

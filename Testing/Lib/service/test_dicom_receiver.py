@@ -18,10 +18,11 @@ from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind, Ver
 from NeuroTriageLib.core.errors import ConfigError
 from NeuroTriageLib.service.client_tls import client_context
 from NeuroTriageLib.service.data_folder import DataFolder
-from NeuroTriageLib.service.dicom_receiver import DicomReceiver, _Allowance, _Rate
+from NeuroTriageLib.service.dicom_receiver import DicomReceiver
 from NeuroTriageLib.service.exam_queue import ExamQueue
 from NeuroTriageLib.service.inbox import Inbox
 from NeuroTriageLib.service.ledger import Ledger
+from NeuroTriageLib.service.refusals import Allowance, Rate
 from NeuroTriageLib.service.site_config import Caller, Limits, Node, SiteConfig, Tls
 from Testing.Lib.service.authority import Authority
 from Testing.Lib.service.small_exams import send, small_image, small_site, study_uid
@@ -210,7 +211,7 @@ def test_silent_connections_are_cut_off_when_they_become_too_many(tmp_path: Path
 
 def test_refusals_are_written_down_but_not_without_end() -> None:
     seconds = [0.0]
-    allowance = _Allowance(3, now=lambda: seconds[0])
+    allowance = Allowance(3, now=lambda: seconds[0])
     assert [allowance.take() for _ in range(5)] == [True, True, True, False, False]
     seconds[0] = 61.0
     assert allowance.take()
@@ -225,7 +226,7 @@ def test_a_taken_port_is_a_clear_error(tmp_path: Path) -> None:
 
 def test_a_rate_spreads_images_over_the_minute() -> None:
     waited: list[Any] = []
-    rate = _Rate(60, now=lambda: 100.0, sleep=waited.append)
+    rate = Rate(60, now=lambda: 100.0, sleep=waited.append)
     for _ in range(4):
         rate.wait()
     assert waited == [0.0, 1.0, 2.0, 3.0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 from NeuroTriageLib.service.data_folder import DataFolder
 from NeuroTriageLib.service.exam_queue import ExamQueue
 from NeuroTriageLib.service.inbox import Inbox
-from NeuroTriageLib.service.site_config import Completeness, Limits, Order
+from NeuroTriageLib.service.site_config import Completeness, HttpUser, Limits, Order
 from NeuroTriageLib.service.stow_inbox import stow_inbox
 from Testing.Lib import ct_series
 from Testing.Lib.service.made_node import READ_TOKEN, SEND_TOKEN, MadeNode, ServedNode, raw_answer
@@ -28,10 +29,10 @@ def node(tmp_path: Path) -> MadeNode:
     return MadeNode(tmp_path / "node")
 
 
-def served(node: MadeNode, **limits: float) -> ServedNode:
+def served(node: MadeNode, users: tuple[HttpUser, ...] = (), **limits: float) -> ServedNode:
     queue = ExamQueue(node.ledger, Completeness(), Order(), 3)
     inbox = Inbox(node.ledger, DataFolder(node.folder), queue, Limits(**({"keep_free_gb": 0.0} | limits)))
-    return ServedNode(node, stow_inbox(inbox), body_idle_s=1.0)
+    return ServedNode(node, stow_inbox(inbox, node.ledger, users), body_idle_s=1.0)
 
 
 def images(folder: Path, count: int = 3) -> list[pydicom.Dataset]:
@@ -140,3 +141,15 @@ def test_a_sender_that_stops_in_the_middle_is_left_and_its_part_is_removed(node:
     with served(node) as service:
         answer = raw_answer(service.url, head.encode() + body[:300], stop=False)
     assert b" 408 " in answer.splitlines()[0] and not left_over(node)
+
+
+def test_a_refused_image_is_in_the_audit_trail_and_a_user_may_be_slowed_down(node: MadeNode, tmp_path: Path) -> None:
+    dataset = images(tmp_path / "study", 1)[0]
+    dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.88.11"
+    slow = HttpUser("modality", images_per_minute=60.0)
+    with served(node, (slow,)) as opened:
+        begun = time.monotonic()
+        assert sent(opened, body_of(*[content_of(dataset)] * 3))[0] == 409
+        assert time.monotonic() - begun >= 2.0, "one a second, the first at once"
+    notes = node.ledger.rows("SELECT detail FROM audit WHERE event = 'refused image'")
+    assert len(notes) == 3 and "dicomweb:modality: It is no image of a class" in notes[0]["detail"]

@@ -3,7 +3,7 @@
 Simulated head CTs are copied under UIDs of their own into a tree of patients, studies and series. Every way of reading
 them must end with the same table. Prints a table and writes JSON.
 
-    python Testing/Benchmarks/batch_rate.py [--exams 300] [--heads 6] [--ways WAY ...] [--json FILE] [-- OPTIONS OF BATCH]
+    python Testing/Benchmarks/batch_rate.py [--exams 300] [--ways WAY ...] [--json FILE] [-- OPTIONS OF BATCH]
 """
 
 from __future__ import annotations

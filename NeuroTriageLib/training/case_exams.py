@@ -36,9 +36,8 @@ def bleeding_exam(case: Labelled, part: Part, config: Any, recipe: Any) -> BankE
         raise InputError("the case has no mask")
     if part == "validation" and not ct.has_types:
         raise InputError("the mask does not say the types, so that the exam cannot validate")
-    label = np.where(ct.label_kji > len(CT_HEMORRHAGE_CODES), UNTYPED, ct.label_kji).astype(
-        np.uint8
-    )  # also "SDH or EDH"
+    unknown = ct.label_kji > len(CT_HEMORRHAGE_CODES)  # "SDH or EDH" too
+    label = np.where(unknown, np.uint8(UNTYPED), ct.label_kji)
     return BankExam.from_prepared(_prepared(ct, config), label, {"present": _presence(ct)})
 
 

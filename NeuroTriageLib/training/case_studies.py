@@ -16,7 +16,7 @@ from ..core.volume import Volume
 from ..datasets.labelled_case import Labelled, LabelledMr
 from ..datasets.split import Part
 from ..preprocessing.mr_grid import resample
-from ..systems.nael2021_config import CRITICAL_CODES, NETWORKS, REQUIRED
+from ..systems.nael2021_config import CRITICAL_CODES, Nael2021Config
 from .nael2021_bank import BankStudy
 
 
@@ -37,7 +37,7 @@ class _Study:
     truth: Mapping[str, Any]
 
 
-def labelled_study(case: Labelled, part: Part, config: Any, recipe: Any) -> BankStudy:
+def labelled_study(case: Labelled, part: Part, config: Nael2021Config, recipe: Any) -> BankStudy:
     """The study of the bank; findings that are not known are neither learned from nor counted.
 
     A network learns from a study that lacks contrasts which it requires to read: what there is goes through the same
@@ -55,12 +55,12 @@ def labelled_study(case: Labelled, part: Part, config: Any, recipe: Any) -> Bank
         if contrast in CONTRASTS and (contrast != "ADC" or image.mm2_per_s)
     }
     known = case.exam_presence()
-    if not any(code in known and set(images) & set(network.axial) for code, network in NETWORKS.items()):
+    if not any(network.code in known and set(images) & set(network.axial) for network in config.networks):
         raise InputError("no network that could learn from the study reads one of its contrasts")
     if part == "validation":
-        if set(MR_CODES) - set(known):
+        if set(config.codes) - set(known):
             raise InputError("not every finding is known, so that the study cannot validate")
-        if lacking := sorted(REQUIRED - set(images)):
+        if lacking := sorted({name for network in config.networks for name in network.required} - set(images)):
             raise InputError(f"the study has no {' and no '.join(lacking)}, so that it cannot validate")
     masks = _masks(case)
     if any(known.get(code) and code not in masks for code in CRITICAL_CODES):

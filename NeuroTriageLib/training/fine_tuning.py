@@ -26,6 +26,16 @@ def gentle(recipe: Any) -> Any:
     return dataclasses.replace(recipe, stages=stages)
 
 
+def suited(recipe: Any, config: Any) -> Any:
+    """The recipe without the stages of findings that the settings have no network for (Nael 2021)."""
+    stages = getattr(recipe, "stages", ())
+    kept = [stage for stage in stages if getattr(stage, "code", None) in (None, *config.codes)]
+    if len(kept) == len(stages):
+        return recipe
+    whole = sum(stage.share for stage in kept)
+    return dataclasses.replace(recipe, stages=tuple(dataclasses.replace(s, share=s.share / whole) for s in kept))
+
+
 def tuned_name(name: str) -> str:
     """The name of the pack that comes of one of this name: kuo2019-compact, kuo2019-compact-local-1, -local-2, ..."""
     stem, _, number = name.rpartition("-local-")

@@ -19,7 +19,7 @@ from .bank_filling import SourceRecord, fill_bank, need_labels
 from .case_exams import masked_exam
 from .exam_bank import ExamBank
 from .exam_producer import Kept, MakeExam, ProductionPlan
-from .fine_tuning import gentle, settings_to_go_on, start_from, tuned_name
+from .fine_tuning import gentle, settings_to_go_on, start_from, suited, tuned_name
 from .pack_export import PackExport, training_record
 from .processes import Processes, joined
 from .rehearsal import REHEARSED_EXAMS, rehearsed
@@ -91,7 +91,8 @@ class SystemTraining:
             training = dataclasses.replace(training, seed=options.seed)
         pack = load_model_pack(options.start) if options.start is not None else None
         if pack is not None:
-            training, config = gentle(training), settings_to_go_on(pack, self.export.system, self.export.settings)
+            config = settings_to_go_on(pack, self.export.system, self.export.settings)
+            training = suited(gentle(training), config)
         records = self._fill(options, config, training, report) if processes.is_first else []
         processes.wait_for_first("bank")
         if options.simulate is None:

@@ -23,6 +23,7 @@ from NeuroTriageLib.training.nael2021_trainer import Nael2021Trainer
 from NeuroTriageLib.training.nael2021_training import train_nael2021
 from NeuroTriageLib.training.nael2021_validation import validate
 from NeuroTriageLib.training.training_run import TrainOptions
+from Testing.Lib import tiny_nael2021
 from Testing.Lib.training.mr_bank import TINY, TINY_TRAINING, loaded, made_study, write_bank
 
 STUDIES = 4
@@ -124,6 +125,21 @@ def test_the_localization_learns_where_a_plain_finding_is(finished):
         one.train_step()
     last = one.validate(STUDIES)
     assert last["merit"] > first["merit"] and last["dice_acute_infarct"] > 0.3
+
+
+def test_a_pack_without_all_networks_goes_on_learning_with_those_that_it_has(tmp_path, monkeypatch):
+    monkeypatch.setitem(nael2021_training.VARIANTS, "compact", (TINY, TINY_TRAINING))
+    write_bank(tmp_path / "bank", STUDIES)
+    start = tiny_nael2021.save(tmp_path / "start", dataclasses.replace(TINY, codes=("acute_infarct",)))
+    options = TrainOptions(
+        tmp_path, tmp_path, exams=STUDIES, validation_exams=STUDIES, device="cpu", start=start, report_seconds=0.0
+    )
+    told: list[str] = []
+    manifest = load_model_pack(train_nael2021(options, told.append)).manifest
+    assert manifest.codes == ("acute_infarct",) and manifest.training["started_from"]["name"] == "tiny-nael2021"
+    stages = manifest.training["recipe"]["stages"]
+    assert [stage["code"] for stage in stages] == ["acute_infarct"] * 2
+    assert sum(stage["share"] for stage in stages) == pytest.approx(1.0)
 
 
 def test_a_localization_without_weight_is_left_as_the_first_part_made_it(finished):

@@ -202,15 +202,19 @@ def run_folder(request: dict[str, Any], start: Path) -> Path:
 def curves_of(out: Path) -> dict[str, Any] | None:
     """Losses and validations so far, from what the run writes with each checkpoint; None before the first one."""
     losses = [[int(row["step"]), sum(_values(row, "_loss"))] for row in _rows(out / "curves.csv")]
-    validations = [
-        [int(row["step"]), *(next(iter(_values(row, name)), None) for name in ("dice_any", "auc_any"))]
-        for row in _rows(out / "validation.csv")
-    ]
+    rows = _rows(out / "validation.csv")
+    validations = [[int(row["step"]), _validated(row, "dice"), _validated(row, "auc")] for row in rows]
     return {"losses": losses, "validations": validations} if losses else None
 
 
 def _values(row: dict[str, str], ending: str) -> list[float]:
     return [float(value) for name, value in row.items() if name.endswith(ending) and value]
+
+
+def _validated(row: dict[str, str], kind: str) -> float | None:
+    """That of any hemorrhage; on brain MRI that of the finding whose network is trained."""
+    found = {name: float(value) for name, value in row.items() if name.startswith(f"{kind}_") and value}
+    return found.get(f"{kind}_any", next(iter(found.values()), None))
 
 
 def _rows(path: Path) -> list[dict[str, str]]:

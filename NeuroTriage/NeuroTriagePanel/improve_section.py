@@ -23,7 +23,8 @@ from .figures_table import fill_figures
 from .theme import tone_style
 from .worker_client import WorkerClient, WorkerCommand
 
-SYSTEMS = ("kuo2019", "chang2018", "ye2019", "nael2021")  # those that learn from masks
+MR_SYSTEMS = ("nael2021",)
+SYSTEMS = ("kuo2019", "chang2018", "ye2019", *MR_SYSTEMS)  # those that learn from masks
 PHANTOM = "phantom"  # in place of label maps: geometric heads
 REHEARSED, VALIDATION, COMPARED = 120, 40, 40  # simulated exams: to learn beside, to validate and to compare on (ours)
 _IMAGES_SETTING, _MAPS_SETTING = "ImprovementImages", "LabelMaps"
@@ -95,7 +96,8 @@ class ImproveSection:
     def _on_start(self) -> None:
         images = str(self._ui.improveImagesPath.currentPath)
         try:
-            signed = len([label for label in signed_labels(self._store.store()) if label.exam.modality == "CT"])
+            modality = "MR" if self.system in MR_SYSTEMS else "CT"
+            signed = any(label.exam.modality == modality for label in signed_labels(self._store.store()))
         except NeuroTriageError as error:
             self._tell(error.message(), "problem")
             return

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from ..core.codes import ABNORMAL
 from .dataset import CheckReport, DatasetCard, grouped, report
 from .folder_files import find_root
 from .images import pair_faults, read_mask, read_mr
@@ -66,6 +67,7 @@ class Atlas2:
 def _reader(image: Path, mask: Path) -> Callable[[], LabelledMr]:
     def read() -> LabelledMr:
         t1 = read_mr(image, "T1")
-        return LabelledMr({"T1": t1}, {"T1": {LESION: read_mask(mask, t1.volume.grid)}})
+        lesion = read_mask(mask, t1.volume.grid)
+        return LabelledMr({"T1": t1}, {"T1": {LESION: lesion}}, {ABNORMAL: True})  # all have had a stroke
 
     return read

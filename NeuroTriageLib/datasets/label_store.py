@@ -6,6 +6,7 @@ voxels, so that a mask never meets another image. Which masks count is said in r
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -56,28 +57,44 @@ def store_cases(store: Path, images: Path) -> Iterator[Case]:
         uid = label.exam.series_instance_uid
         if uid in series:
             found = True
-            yield Case(f"labels/{label.case_id}", label_patient(label), _reader(opened, label, series[uid]))
+            read = _reader(opened, label, series[uid])
+            yield Case(f"labels/{label.case_id}", label_patient(label), read, label.version.mask_sha256)
     if not found:
+        if not approved_labels(opened) and approved_labels(opened, "MR"):
+            raise InputError("The approved masks of this store are all of brain MRI, not of head CT.", where=str(store))
         raise _not_here(images)
 
 
 def study_cases(store: Path, images: Path) -> Iterator[Case]:
-    """One case per brain MRI with approved masks whose series are in the folder; one that lacks there is left out.
+    """One case per brain MRI in the folder that has approved masks; one whose images are elsewhere is left out.
 
     Raises as store_cases does.
     """
     opened = open_store(store)
-    studies = {series.series_instance_uid: study for study in _studies_below(images) for series in study.series}
-    by_study: dict[str, list[SignedLabel]] = {}
+    by_series: dict[str, list[SignedLabel]] = {}
     for label in approved_labels(opened, "MR"):
-        study = studies.get(label.exam.series_instance_uid)
-        if study is not None:
-            by_study.setdefault(study.study_instance_uid, []).append(label)
-    for labels in by_study.values():
-        study = studies[labels[0].exam.series_instance_uid]
-        yield Case(f"labels/{labels[0].case_id}", label_patient(labels[0]), _study_reader(opened, labels, study))
-    if not by_study:
+        by_series.setdefault(label.exam.series_instance_uid, []).append(label)
+    found = False
+    for study in _studies_below(images):
+        labels = [label for series in study.series for label in by_series.get(series.series_instance_uid, ())]
+        if not labels:
+            continue
+        found = True
+        place = _place(study, images)
+        patient = next((label.exam.patient_key for label in labels if label.exam.patient_key), place)
+        version = " ".join(sorted(label.version.mask_sha256 for label in labels))
+        yield Case(f"labels/study-{place}", f"labels:{patient}", _study_reader(opened, labels, study), version)
+    if not found:
         raise _not_here(images)
+
+
+def _place(study: Study, images: Path) -> str:
+    """A hash that tells studies apart: of the StudyInstanceUID, or of the folder that image files lie in."""
+    first = study.series[0]
+    folder = first.instances[0].path.parent
+    place = folder.relative_to(images) if folder.is_relative_to(images) else Path(folder.name)  # of a zip
+    own = study.study_instance_uid if first.file_format == "dicom" else str(place)
+    return hashlib.blake2b(own.encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
 
 
 def _not_here(images: Path) -> InputError:
@@ -143,12 +160,18 @@ def _reader(store: ReviewStore, label: SignedLabel, stacks: list[Series]) -> Cal
 
 
 def _study_reader(store: ReviewStore, labels: Sequence[SignedLabel], study: Study) -> Callable[[], LabelledMr]:
+    """Masks go to the images that they were drawn on, which the voxels tell: files in different folders share names."""
+
     def read() -> LabelledMr:
         images = read_images(choose_mr_study(study, {})).images
         of_voxels = {voxels_sha256(image.volume.array_kji): contrast for contrast, image in images.items()}
-        if not all(label.exam.voxels_sha256 in of_voxels for label in labels):
-            raise InputError(OTHER_VOXELS)
-        masks = {of_voxels[label.exam.voxels_sha256]: _findings(store, label) for label in labels}
+        masks = {
+            of_voxels[label.exam.voxels_sha256]: _findings(store, label)
+            for label in labels
+            if label.exam.voxels_sha256 in of_voxels
+        }
+        if not masks:
+            raise InputError("None of the series that are read for a contrast is one that was reviewed.")
         return LabelledMr(images, masks)
 
     return read

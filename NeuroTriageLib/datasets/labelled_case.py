@@ -126,11 +126,13 @@ class Case:
         patient: the data set's pseudonym, with the data set's name before it; the same in every data set that holds
             exams of the same patient.
         read: reads images and labels. Raises InputError (and its children) when the case cannot be used.
+        version: of labels that readers go on changing: another one means other labels. "" of published data.
     """
 
     name: str
     patient: str
     read: Callable[[], Labelled]
+    version: str = ""
 
 
 def _shown_by_mask(label_kji: np.ndarray) -> dict[str, np.ndarray]:

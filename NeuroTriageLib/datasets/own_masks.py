@@ -37,7 +37,9 @@ def own_cases(path: Path) -> Iterator[Case]:
     codes, patients = _codes(path / "labels.json"), _patients(path / "patients.csv")
     for name, (image, mask) in _pairs(path).items():
         patient = patients.get(name) or _patient_of(image) or name
-        yield Case(f"{NAME}/{name}", f"{NAME}:{patient}", _reader(image, mask, codes))
+        drawn = mask.stat()
+        version = f"{drawn.st_mtime_ns} {drawn.st_size}"
+        yield Case(f"{NAME}/{name}", f"{NAME}:{patient}", _reader(image, mask, codes), version)
 
 
 def _pairs(path: Path) -> dict[str, tuple[Path, Path]]:

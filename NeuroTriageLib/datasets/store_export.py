@@ -18,7 +18,7 @@ from ..outputs.nrrd_writer import write_nrrd
 from ..review.agreement import reader_agreement
 from ..review.labels import SEGMENT_VALUES
 from ..review.store import ReviewStore
-from .label_store import open_store, store_cases
+from .label_store import approved_labels, open_store, store_cases
 from .labelled_case import LabelledCt
 
 
@@ -89,6 +89,8 @@ def _write(store: Path, images: Path, out: Path) -> tuple[int, dict[str, str]]:
     cases = list(store_cases(store, images))
     patients = {patient: n for n, patient in enumerate(sorted({case.patient for case in cases}), start=1)}
     rows, failed = [("name", "patient")], {}
+    if of_mri := len(approved_labels(open_store(store), "MR")):
+        failed["brain MRI"] = f"{of_mri} approved masks are of brain MRI, which is not exported."
     for case in cases:
         name = f"exam-{len(rows):04d}"
         try:

@@ -10,8 +10,9 @@ Layout of the folder:
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,7 +87,8 @@ def run_experiment(protocol: Protocol, options: ExperimentOptions, report: Repor
     patients = {each.case.patient for each in cases}
     splits = {name: protocol.split.split(n, patients) for n, name in enumerate(protocol.split.names(), start=1)}
     if is_first_process():
-        _claim(options.out, protocol)  # last of all checks: a folder without a run is free for a corrected protocol
+        # Last of all checks: a folder without a run is free for a corrected protocol.
+        _claim(options.out, protocol, patients)
     parts = []
     for name, split in splits.items():
         report(f"{name}: {_sizes(split)}")
@@ -110,14 +112,25 @@ def _modality(system: str) -> str:
     return entries[system].modality
 
 
-def _claim(out: Path, protocol: Protocol) -> None:
-    """Write the protocol into the folder. Raises ConfigError when it holds another one, OutputError."""
-    path, text = out / PROTOCOL_FILE, json.dumps(protocol.to_json(), indent=1) + "\n"
+def _claim(out: Path, protocol: Protocol, patients: Iterable[str]) -> None:
+    """Write the protocol into the folder, with a hash of the patients whom its parts divide.
+
+    Raises ConfigError when it holds another one or other patients were divided: a patient whom a finished part has
+    learned from could be one that it is tested on now. OutputError.
+    """
+    digest = hashlib.sha256("\n".join(sorted(patients)).encode()).hexdigest()
+    path, text = out / PROTOCOL_FILE, json.dumps(protocol.to_json() | {"patients_sha256": digest}, indent=1) + "\n"
     try:
         there = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
         if there is not None and _deeds(there) != _deeds(json.loads(text)):
             raise ConfigError(
                 "The folder holds another experiment.", where=str(out), next_step="Choose another folder."
+            )
+        if there is not None and there.get("patients_sha256", digest) != digest:
+            raise ConfigError(
+                "The data hold other patients than when the experiment began.",
+                where=str(out),
+                next_step="Put them back as they were, or begin anew in another folder.",
             )
         out.mkdir(parents=True, exist_ok=True)
         write_whole(path, text.encode())
@@ -127,7 +140,7 @@ def _claim(out: Path, protocol: Protocol) -> None:
 
 def _deeds(protocol: dict[str, Any]) -> dict[str, Any]:
     """A protocol without its words, which may change."""
-    return {name: value for name, value in protocol.items() if name not in ("title", "notes")}
+    return {name: value for name, value in protocol.items() if name not in ("title", "notes", "patients_sha256")}
 
 
 def _trained(

@@ -215,14 +215,18 @@ def _one_number(header: dict[str, Any], keyword: str) -> float | None:
 def _to_values(
     stored: np.ndarray, header: dict[str, Any], rescale: tuple[float, float], *, is_ct: bool, whole: bool
 ) -> np.ndarray:
-    """One slice rescaled; for CT padding and everything below -1024 becomes -1024, int16 saturates at 32767."""
+    """One slice rescaled; for CT padding and everything below -1024 becomes -1024, int16 saturates at 32767.
+
+    With fractions it is computed in double precision and rounded once, as other readers do: by its values a mask knows
+    its image.
+    """
     slope, intercept = rescale
-    number = np.int32 if whole else np.float32
-    values = stored.astype(number) * number(slope) + number(intercept)
+    number: Any = np.int32 if whole else np.float64
+    values: np.ndarray = stored.astype(number) * number(slope) + number(intercept)
     if is_ct:
         values[_padding_mask(stored, header, rescale)] = AIR_HU
         np.maximum(values, AIR_HU, out=values)
-    return np.clip(values, -32768, 32767, out=values) if whole else values
+    return np.clip(values, -32768, 32767, out=values) if whole else values.astype(np.float32)
 
 
 def _padding_mask(stored: np.ndarray, header: dict[str, Any], rescale: tuple[float, float]) -> np.ndarray:

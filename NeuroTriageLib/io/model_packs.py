@@ -12,7 +12,7 @@ import json
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -205,6 +205,14 @@ def load_model_pack(path: Path | str) -> ModelPack:
                     next_step=_NEXT_STEP,
                 )
     return ModelPack(path=path, manifest=manifest, weights_bytes=contents[WEIGHTS_FILE])
+
+
+def trainings_of(training: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """What a pack says of its own training, then what it says of the one that it went on from, and so on."""
+    told: Any = training
+    while isinstance(told, Mapping):
+        yield told
+        told = told.get("started_from")
 
 
 def pack_digest(manifest: PackManifest) -> str:

@@ -37,6 +37,7 @@ class PairedFigure:
         exams: how many the figure is made of.
         old, new: the models' own values.
         difference: new - old with its 95 % interval: patients drawn with replacement, both models' answers together.
+        losing: share of these draws in which the new model is the worse one; NaN where none has a value.
     """
 
     figure: str
@@ -45,6 +46,7 @@ class PairedFigure:
     old: float
     new: float
     difference: Estimate
+    losing: float = math.nan
 
     @property
     def gain(self) -> Estimate:
@@ -56,7 +58,7 @@ class PairedFigure:
         """Plain values; None where a figure cannot be known."""
         values = asdict(self)
         values["difference"] = {name: _known(value) for name, value in values["difference"].items()}
-        return values | {"old": _known(self.old), "new": _known(self.new)}
+        return values | {name: _known(getattr(self, name)) for name in ("old", "new", "losing")}
 
 
 def paired_figures(
@@ -123,7 +125,11 @@ def _mean(
 
 def _figure(figure: str, code: str, exams: int, values: Sequence[float], drawn: Sequence[np.ndarray]) -> PairedFigure:
     old, new = values
-    return PairedFigure(figure, code, exams, old, new, percentile_interval(new - old, drawn[1] - drawn[0]))
+    change = drawn[1] - drawn[0]
+    worse = (change > 0) if figure == ERROR else (change < 0)
+    known = ~np.isnan(change)
+    losing = float(worse[known].mean()) if known.any() else math.nan
+    return PairedFigure(figure, code, exams, old, new, percentile_interval(new - old, change), losing)
 
 
 def _known(value: float) -> float | None:

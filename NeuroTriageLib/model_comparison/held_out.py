@@ -11,7 +11,7 @@ from ..core.errors import ConfigError, InputError
 from ..datasets.case_source import CaseSource
 from ..datasets.labelled_case import Case, Labelled
 from ..datasets.split import Split
-from ..io.model_packs import PackManifest
+from ..io.model_packs import PackManifest, trainings_of
 from ..simulation.anatomy import load_anatomy
 from ..simulation.mr.settings import BrainMrSettings
 from ..simulation.phantom_heads import heads_folder, maps_named
@@ -58,17 +58,19 @@ def local_cases(sources: Sequence[CaseSource], splits: Sequence[Split], modality
 def splits_of(manifests: Sequence[PackManifest], named: Split | None) -> tuple[Split, ...]:
     """The splits that keep the models' own training exams apart: those that their packs tell, and the one named.
 
+    Packs tell the splits of the models that they went on from too.
+
     () when the models learned from simulated exams alone: then every exam of a site is new to them.
 
     Raises:
         ConfigError: a model learned from other exams than simulated ones, and nothing says which patients it saw.
     """
     found = []
-    for manifest in manifests:
-        told = manifest.training.get("split")
+    for manifest, training in ((each, told) for each in manifests for told in trainings_of(each.training)):
+        told = training.get("split")
         if told is not None and told.keys() == {"train", "validation", "seed"}:  # not a fold of an experiment
             found.append(Split(told["train"], told["validation"], told["seed"]))
-        elif manifest.training.get("sources") and named is None:
+        elif training.get("sources") and named is None:
             raise ConfigError(
                 f"{manifest.name} does not say which patients it was trained on.",
                 next_step="Name the split of its training with --split.",

@@ -16,6 +16,13 @@ ALLOWED_FALL = {AUC: 0.01, DICE: 0.01, ERROR: 0.5}
 """What a figure may lose before it counts as a loss (ours: 0.01 of AUC and Dice; 0.5 mL is the error of a reader who
 draws the same 10 mL twice)."""
 
+TAIL = 0.025
+"""Share of draws that may contradict what is called certain, divided by the number of figures that decide: of twelve
+one lies outside its 95 % interval by chance about as often as not."""
+
+PROBABLY = 0.9
+"""Share of draws in which a fall is there, before it counts (ours)."""
+
 FEW_EXAMS = 20
 """With fewer exams intervals are too wide to say much (ours)."""
 
@@ -38,8 +45,8 @@ class Verdict:
 def verdict_of(figures: Mapping[str, Sequence[PairedFigure]]) -> Verdict:
     """The verdict on the figures of the headlines (any hemorrhage; each finding on MRI), by set of exams.
 
-    "keep" when one of them is lower with certainty (the interval lies below 0) on any set, or has fallen by more than
-    is allowed on FEW_EXAMS simulated exams or more. "accept" when one is higher with certainty on the site's own exams
+    "keep" when one of them is worse with certainty on any set (see TAIL), or has probably fallen by more than is
+    allowed on FEW_EXAMS simulated exams or more. "accept" when one is better with certainty on the site's own exams
     and none is against it. "unclear" otherwise: without exams of the site too.
     """
     lines, better, worse = [], False, False
@@ -47,8 +54,9 @@ def verdict_of(figures: Mapping[str, Sequence[PairedFigure]]) -> Verdict:
         chosen = [figure for figure in found if figure.code in HEADLINES]
         lines += [f"{WHERE[name]}: {_sentence(figure)}" for figure in chosen]
         lines += [_few(name, figure) for figure in chosen[:1] if figure.exams < FEW_EXAMS]
-        better |= name == LOCAL and any(figure.gain.low > 0 for figure in chosen)
-        worse |= any(figure.gain.high < 0 for figure in chosen)
+        tail = TAIL / max(1, len(chosen))
+        better |= name == LOCAL and any(figure.losing <= tail and figure.gain.low > 0 for figure in chosen)
+        worse |= any(figure.losing >= 1 - tail and figure.gain.high < 0 for figure in chosen)
         worse |= name == SIMULATED and any(_has_fallen(figure) for figure in chosen)
     if not figures.get(LOCAL):
         lines.append("There are no held-out exams of this site: what the new model is worth here is not known.")
@@ -58,7 +66,8 @@ def verdict_of(figures: Mapping[str, Sequence[PairedFigure]]) -> Verdict:
 
 def _has_fallen(figure: PairedFigure) -> bool:
     """More than is allowed, on so many exams that one of them cannot make the difference alone."""
-    return figure.exams >= FEW_EXAMS and figure.gain.value < -ALLOWED_FALL[figure.figure]
+    fallen = figure.gain.value < -ALLOWED_FALL[figure.figure] and figure.losing >= PROBABLY
+    return figure.exams >= FEW_EXAMS and fallen
 
 
 def _sentence(figure: PairedFigure) -> str:

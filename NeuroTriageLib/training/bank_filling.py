@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from ..core.errors import ConfigError, InputError, SeriesSelectionError
 from ..core.whole_files import drop_torn_line
 from ..datasets.case_source import CaseSource
 from ..datasets.labelled_case import Labelled, LabelledCt
+from ..datasets.registry import DATASETS
 from ..datasets.split import Part, PatientSplit
 from ..review.versions import voxels_sha256
 from .exam_producer import Kept
@@ -68,6 +69,7 @@ def fill_bank(
     split: PatientSplit,
     report: Callable[[str], None],
     prepared: Path | None = None,
+    purpose: str = "",
 ) -> list[SourceRecord]:
     """Prepare every case of the sources that is not in the bank yet; the same call goes on after a kill.
 
@@ -78,13 +80,15 @@ def fill_bank(
         split: which patient goes where.
         report: takes one line of progress.
         prepared: folder that keeps prepared exams for banks with other splits of the same sources.
+        purpose: which system they are prepared for: what one keeps of a case may not do for another.
 
     Raises:
         InputError: no case of a source could be used. OutputError.
     """
     known = _read_record(bank)
     shelf = None if prepared is None else _Shelf(prepared)
-    records = []
+    records: list[SourceRecord] = []
+    kept: dict[str, Path] = {}  # hash of images -> their exam in this filling
     for source in sources:
         record = SourceRecord(source.name, source.licence)
         for case in source.cases():
@@ -92,37 +96,49 @@ def fill_bank(
             if part == "test":
                 record.test += 1
                 continue
-            path = bank / part / f"{source.name}-{_digest(case.name)}.npz"
+            path = bank / part / f"{source.name}-{_digest(f'{purpose} {case.name} {case.version}'.strip())}.npz"
             try:
                 sha256 = known.get(path.name) if path.exists() else None
                 if sha256 is None and shelf is not None:
-                    sha256 = shelf.lend(path, known)
+                    sha256 = shelf.lend(path, known, kept)
                 if sha256 is None:
-                    sha256 = _keep(case.read(), path, part, take, known)
+                    sha256 = _keep(case.read(), path, part, take, known, kept)
                     if shelf is not None and sha256:
                         shelf.put(path, sha256)
             except (InputError, SeriesSelectionError) as error:
                 record.left_out[error.what] += 1
                 continue
-            if not sha256:
+            if not sha256 or sha256 in kept:
                 record.duplicates += 1
                 continue
+            kept[sha256] = path
             setattr(record, part, getattr(record, part) + 1)
             record.sha256 = hashlib.sha256(f"{record.sha256}{sha256}".encode()).hexdigest()
         report(record.line())
-        if not record.train + record.validation + record.test + record.duplicates:
+        if not record.train + record.validation + record.duplicates and (record.left_out or not record.test):
             raise InputError(
                 f"No case of {source.name} can be used: {'; '.join(record.left_out) or 'there is none'}",
-                next_step=f"See: neurotriage datasets check {source.name} PATH",
+                next_step=f"See: neurotriage datasets check {source.name} PATH" if source.name in DATASETS else "",
             )
         records.append(record)
+    _remove_others(bank, set(kept.values()))
     return records
 
 
-def _keep(case: Labelled, path: Path, part: Part, take: TakeCase, known: dict[str, str]) -> str:
-    """Prepare and write one case; returns the hash of its images, "" when they are in the bank already."""
+def _remove_others(bank: Path, kept: set[Path]) -> None:
+    """Exams of an earlier filling with other sources, masks or another split: they would be learned from unsaid."""
+    for part in ("train", "validation"):
+        for path in (bank / part).glob("*-*.npz"):  # simulated exams have numbers
+            if path not in kept:
+                path.unlink()
+
+
+def _keep(
+    case: Labelled, path: Path, part: Part, take: TakeCase, known: dict[str, str], kept: Mapping[str, Path]
+) -> str:
+    """Prepare and write one case; returns the hash of its images, "" when another case has brought them."""
     sha256 = images_sha256(case)
-    if sha256 in known.values():
+    if sha256 in kept:
         return ""
     take(case, part).save(path)
     _record(path, sha256)
@@ -146,13 +162,13 @@ class _Shelf:
         self.folder = folder
         self.known = _read_record(folder)
 
-    def lend(self, path: Path, known: dict[str, str]) -> str | None:
-        """Put an exam into a bank; its hash, "" when the bank has these images already, None when it is not here."""
+    def lend(self, path: Path, known: dict[str, str], kept: Mapping[str, Path]) -> str | None:
+        """Put an exam into a bank; its hash, "" when another case has brought its images, None when it is not here."""
         mine = self._place(path)
         sha256 = self.known.get(path.name)
         if sha256 is None or not mine.exists():
             return None
-        if sha256 in known.values():
+        if sha256 in kept:
             return ""
         _link(mine, path)
         _record(path, sha256)

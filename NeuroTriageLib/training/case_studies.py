@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.codes import MR_CODES
+from ..core.codes import ABNORMAL, MR_CODES
 from ..core.errors import InputError
 from ..core.geometry import SliceGrid
 from ..core.mr_images import CONTRASTS
@@ -54,7 +54,7 @@ def labelled_study(case: Labelled, part: Part, config: Nael2021Config, recipe: A
         for contrast, image in case.images.items()
         if contrast in CONTRASTS and (contrast != "ADC" or image.mm2_per_s)
     }
-    known = case.exam_presence()
+    known = _known(case)
     if not any(network.code in known and set(images) & set(network.axial) for network in config.networks):
         raise InputError("no network that could learn from the study reads one of its contrasts")
     if part == "validation":
@@ -70,6 +70,17 @@ def labelled_study(case: Labelled, part: Part, config: Nael2021Config, recipe: A
         for contrast, image in images.items()
     }
     return BankStudy.of(_Study(series, {code: known[code] for code in MR_CODES if code in known}), config)
+
+
+def _known(case: LabelledMr) -> dict[str, bool]:
+    """Finding -> is it there. That a study is abnormal because a mask of it is not empty teaches no abnormality.
+
+    Nobody said of the others that they are normal, so that all abnormal studies would come from one scanner.
+    """
+    known = case.exam_presence()
+    if ABNORMAL not in case.present and known.get(ABNORMAL):
+        del known[ABNORMAL]
+    return known
 
 
 def _masks(case: LabelledMr) -> dict[str, tuple[np.ndarray, SliceGrid]]:

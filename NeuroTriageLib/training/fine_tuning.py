@@ -48,8 +48,10 @@ def settings_to_go_on(pack: ModelPack, system: str, settings: Any) -> Any:
     return settings.from_json(pack.manifest.config)
 
 
-def start_from(trainer: Trainer, pack: ModelPack, system: str) -> dict[str, str]:
+def start_from(trainer: Trainer, pack: ModelPack, system: str) -> dict[str, Any]:
     """Put a pack's weights into a trainer; returns what the new pack says about it.
+
+    That is its identity and what it learned from in its turn: terms of use and splits of patients are inherited.
 
     Raises:
         ModelError: a pack of another system or of another variant.
@@ -64,7 +66,9 @@ def start_from(trainer: Trainer, pack: ModelPack, system: str) -> dict[str, str]
             next_step="Choose the pack's own variant with --variant.",
         ) from error
     identity = pack.identity
-    return {"name": identity.name, "version": identity.version, "sha256": identity.sha256}
+    told = pack.manifest.training
+    inherited = {name: told[name] for name in ("sources", "split", "started_from") if name in told}
+    return {"name": identity.name, "version": identity.version, "sha256": identity.sha256} | inherited
 
 
 def _need_system(pack: ModelPack, system: str) -> None:

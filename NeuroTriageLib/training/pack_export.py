@@ -14,7 +14,7 @@ import torch
 from ..core.code_version import code_version
 from ..core.codes import answered_codes
 from ..core.errors import InputError
-from ..io.model_packs import CARD_FILE, Calibration, ModelPack, PackManifest, save_model_pack
+from ..io.model_packs import CARD_FILE, Calibration, ModelPack, PackManifest, save_model_pack, trainings_of
 from .bank_filling import SourceRecord
 from .calibration import fit_platt, operating_point
 from .checkpoint import load_checkpoint
@@ -201,9 +201,15 @@ def training_record(
     return record | ({"sources": [source.to_json() for source in sources]} if sources else {})
 
 
+def sources_of(training: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The data sets and stores that a model learned from, those of the models that it goes on from too; each once."""
+    found = [source for told in trainings_of(training) for source in told.get("sources", ())]
+    return list({source["name"]: source for source in found}.values())
+
+
 def licence_of(training: Mapping[str, Any]) -> str:
     """Ours for what came from simulation alone; whoever used other data is bound by its terms."""
-    terms = [f"{source['name']}: {source['licence']}" for source in training.get("sources", ())]
+    terms = [f"{source['name']}: {source['licence']}" for source in sources_of(training)]
     return (
         LICENCE
         if not terms
@@ -213,7 +219,7 @@ def licence_of(training: Mapping[str, Any]) -> str:
 
 def use_of(intended_use: str, training: Mapping[str, Any]) -> str:
     """The intended use; what it says about simulated images is left out where other images were learned from."""
-    if not training.get("sources"):
+    if not sources_of(training):
         return intended_use
     sentences = [part for part in intended_use.split(". ") if "simulated" not in part]
     return f"{'. '.join(sentences).removesuffix('.')}. Trained on {training['data']}."

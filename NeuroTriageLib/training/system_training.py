@@ -133,7 +133,8 @@ class SystemTraining:
         def take(case: Labelled, part: Part) -> Kept:
             return self.take(case, part, config, training)
 
-        return fill_bank(options.bank_folder, options.sources, take, options.split, report, options.prepared)
+        bank, purpose = options.bank_folder, f"{self.export.system} {options.variant}"
+        return fill_bank(bank, options.sources, take, options.split, report, options.prepared, purpose)
 
 
 def device_record(device: str, processes: Processes) -> dict[str, Any]:

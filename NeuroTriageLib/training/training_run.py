@@ -37,7 +37,8 @@ class TrainOptions:
         exams: simulated training exams; validation_exams on top of them.
         device: "auto", "cpu" or "cuda".
         threads: CPU threads of this process; None leaves torch's choice.
-        bank: folder of prepared exams, which several systems may share; None keeps them in the folder of the run.
+        bank: folder of prepared exams; None keeps them in the folder of the run. Several systems may share the
+            simulated ones; those of sources are the last call's, others are removed.
         checkpoint_minutes: how often.
         validate_minutes: how often when there is a wall-clock budget; else VALIDATIONS_PER_STAGE.
         report_seconds: how often a progress line is reported.

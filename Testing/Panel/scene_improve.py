@@ -78,6 +78,14 @@ def test_a_comparison_on_mri_names_the_finding_of_each_line():
     assert cells[:2] == ("case-1", "acute infarct (answers on mass effect)") and cells[3] == "0.60"
 
 
+def test_signed_masks_on_ct_are_none_for_the_system_that_reads_mri(tmp_path):
+    widget = improving(tmp_path)
+    widget.ui.improveSystemSelector.currentText = "nael2021"
+    widget.ui.improveStartButton.click()
+    assert widget.ui.improveVerdictLabel.text.startswith("No exam is signed yet")
+    assert not widget.panel.improve.busy
+
+
 def test_keeping_the_old_model_changes_nothing(tmp_path):
     widget = compared(improving(tmp_path))
     widget.ui.improveKeepButton.click()

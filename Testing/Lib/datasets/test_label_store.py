@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import SimpleITK
 
 from NeuroTriageLib import cli
 from NeuroTriageLib.catalog import load_system, modality_of
@@ -19,13 +20,14 @@ from NeuroTriageLib.io.dicom_headers import quiet_pydicom
 from NeuroTriageLib.io.inputs import open_input, read_volume
 from NeuroTriageLib.pipeline import Readers, triage_input
 from NeuroTriageLib.review.labels import SEGMENT_VALUES
+from NeuroTriageLib.review.versions import ExamReference
 from NeuroTriageLib.training.bank_filling import fill_bank
 from NeuroTriageLib.training.case_studies import labelled_study
 from NeuroTriageLib.training.registry import MR_SYSTEMS, TRAINED_SYSTEMS
 from Testing.Lib import tiny_nael2021
 from Testing.Lib.datasets import ct_miniatures as made
 from Testing.Lib.exam_builder import ExamSettings, build_exam
-from Testing.Lib.mr_phantom import write_dicom_study
+from Testing.Lib.mr_phantom import write_dicom_study, write_study
 from Testing.Lib.review.store_making import entry, open_store, reference
 
 
@@ -164,6 +166,8 @@ def test_approved_masks_on_mri_meet_their_series_with_all_contrasts_beside_them(
     assert set(known.masks["FLAIR"]) == {"acute_hemorrhage"}
     expected = {"abnormal": True, "acute_infarct": True, "acute_hemorrhage": False}
     assert known.exam_presence() == expected, "of mass effect, which the model was not asked for, nobody has spoken"
+    study = labelled_study(known, "train", tiny_nael2021.CONFIG, None)
+    assert set(study.truth) == {"acute_infarct", "acute_hemorrhage"}, "no reader can say that a study is normal"
     source = store_source(tmp_path / "store", tmp_path / "images", "MR")
     (record,) = fill_bank(
         tmp_path / "bank", [source], lambda c, part: labelled_study(c, part, tiny_nael2021.CONFIG, None),
@@ -172,8 +176,30 @@ def test_approved_masks_on_mri_meet_their_series_with_all_contrasts_beside_them(
     assert record.train == 1 and "2 MR series" in source.about[0]
 
 
+def test_masks_of_image_files_with_the_same_names_go_to_their_own_patient(tmp_path, store):
+    model = load_system("nael2021", pack=tiny_nael2021.save(tmp_path / "tiny"), device="cpu")
+    labels = {}
+    for number in (1, 2):
+        folder = write_study(tmp_path / "images" / f"sub-{number}" / "anat")
+        for path in folder.iterdir():
+            image = SimpleITK.ReadImage(str(path))
+            SimpleITK.WriteImage(image * float(number), str(path))
+        results = triage_input(folder, Readers(ct=None, mr=lambda: model))
+        exam = next(exam for exam in results if exam.contrast == "TRACE")
+        case = store.register(ExamReference.of_volume(exam.volume))
+        store.add_model_version(case, exam)
+        label = np.zeros(exam.volume.array_kji.shape, np.uint8)
+        label[number : number + 2, 20:26, 14:20] = SEGMENT_VALUES["acute_infarct"]
+        store.add_version(case, label, entry("AB", "approved"))
+        labels[number] = label > 0
+    cases = list(study_cases(tmp_path / "store", tmp_path / "images"))
+    masks = [case.read().masks["TRACE"]["acute_infarct"] for case in cases]
+    assert [np.array_equal(mask, labels[n]) for n, mask in enumerate(masks, start=1)] == [True, True]
+    assert len({case.patient for case in cases}) == len({case.name for case in cases}) == 2
+
+
 def test_a_store_of_mri_alone_holds_nothing_for_head_ct(tmp_path, store, studies):
-    with pytest.raises(InputError, match="None of the exams that readers approved"):
+    with pytest.raises(InputError, match="all of brain MRI"):
         list(store_cases(tmp_path / "store", tmp_path / "images"))
     with pytest.raises(InputError, match="None of the exams that readers approved"):
         list(study_cases(tmp_path / "store", write_only(tmp_path / "other")))

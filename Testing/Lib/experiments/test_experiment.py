@@ -120,7 +120,9 @@ def test_an_experiment_that_was_stopped_goes_on_and_ends_in_one_report(tiny, tmp
 
 
 def test_a_folder_with_another_experiment_is_refused(tiny, tmp_path):
-    experiment._claim(tmp_path, PROTOCOL)
+    experiment._claim(tmp_path, PROTOCOL, ["made:1", "made:2"])
+    with pytest.raises(ConfigError, match="other patients"):
+        experiment._claim(tmp_path, PROTOCOL, ["made:1", "made:2", "made:3"])
     other = Protocol("A trial", "kuo2019", SplitRule(folds=3), DATA)
     with pytest.raises(ConfigError, match="another experiment"):
         run_experiment(other, ExperimentOptions(tmp_path), lambda line: None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pydicom
 import pytest
+import SimpleITK
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     EnhancedCTImageStorage,
@@ -19,6 +20,7 @@ from pydicom.uid import (
 from NeuroTriageLib.core.errors import DicomError
 from NeuroTriageLib.io.dicom_pixels import read_pixels
 from NeuroTriageLib.io.inputs import open_input, read_volume
+from NeuroTriageLib.review.versions import AIR_HU, voxels_sha256
 from Testing.Lib.io.dicom_builder import (
     CtStack,
     axial,
@@ -88,6 +90,18 @@ def test_whole_numbers_stay_int16_and_fractions_become_float32(tmp_path):
     assert read_hu(write_stack(tmp_path / "whole", axial()))[0].array_kji.dtype == np.int16
     volume, _ = read_hu(write_stack(tmp_path / "half", axial(hu=np.full((12, 14, 10), 42)), slope=0.5))
     assert volume.array_kji.dtype == np.float32 and (volume.array_kji == 42).all()
+
+
+@pytest.mark.parametrize("slope", [2.3443, 0.001, 1.7])
+def test_fractions_are_those_that_other_readers_have(slope, tmp_path):
+    """A mask knows its image by the values, and may have been drawn in a program that reads with GDCM."""
+    folder = write_stack(tmp_path / "mr", axial(hu=np.arange(12 * 14 * 10).reshape(12, 14, 10) % 4000), slope=slope)
+    volume, _ = read_hu(folder)
+    reader = SimpleITK.ImageSeriesReader()
+    reader.SetFileNames(reader.GetGDCMSeriesFileNames(str(folder)))
+    theirs = SimpleITK.GetArrayFromImage(reader.Execute())
+    ours = voxels_sha256(volume.array_kji)
+    assert ours == voxels_sha256(np.maximum(theirs, AIR_HU))
 
 
 def test_each_slice_is_rescaled_by_its_own_tags(tmp_path):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from statistics import NormalDist
+
 import pytest
 
+from NeuroTriageLib.core.codes import MR_CODES
 from NeuroTriageLib.evaluation.exam_records import ExamRecord, GroupAnswer, GroupTruth, SystemAnswer
 from NeuroTriageLib.evaluation.metrics import Estimate
 from NeuroTriageLib.model_comparison.figures import PairedFigure, paired_figures
@@ -56,15 +59,18 @@ def test_an_exam_that_one_model_could_not_look_at_is_in_no_figure(records):
     assert found(figures, "AUC").exams == 20
 
 
-def figure(name: str, value: float, low: float, high: float, exams: int = 50) -> PairedFigure:
-    return PairedFigure(name, "any", exams, 0.7, 0.7 + value, Estimate(value, low, high))
+def figure(name: str, value: float, low: float, high: float, exams: int = 50, code: str = "any") -> PairedFigure:
+    """With the share of losing draws of a normal distribution of that interval."""
+    gain = NormalDist(-value if name.startswith("error") else value, (high - low) / 3.92)
+    return PairedFigure(name, code, exams, 0.7, 0.7 + value, Estimate(value, low, high), gain.cdf(0.0))
 
 
 @pytest.mark.parametrize(
     ("local", "simulated", "advice"),
     [
         ([figure("Dice", 0.1, 0.05, 0.15)], [figure("AUC", 0.0, -0.01, 0.01)], "accept"),
-        ([figure("Dice", 0.1, 0.05, 0.15)], [figure("AUC", -0.02, -0.05, 0.01)], "keep"),
+        ([figure("Dice", 0.1, 0.05, 0.15)], [figure("AUC", -0.025, -0.05, 0.0)], "keep"),
+        ([figure("Dice", 0.1, 0.05, 0.15)], [figure("AUC", -0.02, -0.07, 0.03)], "accept"),
         ([figure("Dice", 0.1, -0.05, 0.25)], [figure("AUC", 0.0, -0.01, 0.01)], "unclear"),
         ([figure("Dice", -0.1, -0.15, -0.05)], [], "keep"),
         ([figure("error, mL", -3.0, -5.0, -1.0)], [], "accept"),
@@ -81,8 +87,16 @@ def test_the_advice_follows_from_the_intervals(local, simulated, advice):
 def test_a_fall_on_a_handful_of_simulated_exams_decides_nothing():
     better = [figure("Dice", 0.1, 0.05, 0.15)]
     for exams, advice in ((12, "accept"), (40, "keep")):
-        fallen = [figure("AUC", -0.05, -0.2, 0.0, exams=exams)]
+        fallen = [figure("AUC", -0.05, -0.1, 0.0, exams=exams)]
         assert verdict_of({"this site": better, "simulated": fallen}).advice == advice
+
+
+def test_one_of_many_figures_outside_its_interval_decides_nothing():
+    kinds = [(name, code) for name in ("AUC", "Dice", "error, mL") for code in MR_CODES]
+    still = [figure(name, 0.0, -0.1, 0.1, code=code) for name, code in kinds[1:]]
+    for value, advice in ((0.105, "unclear"), (-0.105, "unclear"), (0.25, "accept"), (-0.25, "keep")):
+        first = figure(*kinds[0][:1], value, value - 0.1, value + 0.1, code=kinds[0][1])
+        assert verdict_of({"this site": [first, *still]}).advice == advice
 
 
 def test_few_exams_are_called_few():

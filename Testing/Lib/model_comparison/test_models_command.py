@@ -22,6 +22,7 @@ from NeuroTriageLib.model_comparison.held_out import local_cases, splits_of
 from NeuroTriageLib.model_registry import ModelRegistry
 from NeuroTriageLib.outputs.nrrd_writer import write_nrrd
 from NeuroTriageLib.simulation.phantom import phantom_head_ct
+from NeuroTriageLib.training.pack_export import licence_of
 from Testing.Lib import tiny_nael2021, tiny_packs
 from Testing.Lib.datasets import mr_miniatures
 
@@ -124,6 +125,13 @@ def test_a_pack_tells_its_split_and_one_that_hides_it_is_refused():
     with pytest.raises(ConfigError, match="which patients it was trained on"):
         splits_of([told, silent], None)
     assert Split() in splits_of([told, silent], Split())
+
+
+def test_what_a_model_went_on_from_keeps_its_patients_apart_and_its_terms():
+    first = {"sources": [{"name": "bhsd", "licence": "MIT"}], "split": dataclasses.asdict(Split(0.7, 0.1, 3))}
+    later = {"data": "x", "started_from": {"name": "a", "version": "1", "sha256": "0", **first}, "simulated": {}}
+    assert splits_of([tiny_packs.manifest(training=later)], None) == (Split(0.7, 0.1, 3),)
+    assert "bhsd: MIT" in licence_of(later) and "Not cleared" in licence_of(later)
 
 
 def test_a_new_model_cannot_take_the_place_of_another_systems(site):

@@ -22,7 +22,7 @@ from NeuroTriageLib.training import kuo2019_training
 from NeuroTriageLib.training.bank_filling import fill_bank, need_labels
 from NeuroTriageLib.training.case_exams import CODES, bleeding_exam, labelled_exam, masked_exam
 from NeuroTriageLib.training.case_studies import labelled_study
-from NeuroTriageLib.training.exam_bank import BankExam
+from NeuroTriageLib.training.exam_bank import BankExam, exam_path
 from NeuroTriageLib.training.labelled_exam import LabelledExam
 from NeuroTriageLib.training.nael2021_bank import FULL, StudyEntry
 from NeuroTriageLib.training.training_run import TrainOptions
@@ -114,6 +114,39 @@ def test_a_filling_that_was_stopped_goes_on_without_reading_again(tmp_path):
     (again,) = fill_bank(tmp_path, [source(cases)], take_quickly, EVERYTHING, lambda line: None)
     assert again == record
     assert len(list((tmp_path / "train").glob("*.npz"))) == 2
+
+
+def test_what_an_earlier_filling_left_is_not_learned_from_unsaid(tmp_path):
+    cases = [made_case(n) for n in range(12)]
+
+    def filled(chosen, split, **more):
+        (record,) = fill_bank(tmp_path, [source(chosen)], take_quickly, split, lambda line: None, **more)
+        there = {part: len(list((tmp_path / part).glob("*.npz"))) for part in ("train", "validation")}
+        assert there == {"train": record.train, "validation": record.validation}
+        return record
+
+    (tmp_path / "train").mkdir()
+    first = filled(cases, Split(0.9, 0.1))
+    assert filled(cases, Split(0.4, 0.1)).train < first.train, "patients of the test have left the bank"
+    assert filled(cases[:3], EVERYTHING).train == 3
+    corrected = [dataclasses.replace(case, version="corrected") for case in cases[:3]]
+    before = set((tmp_path / "train").iterdir())
+    assert filled(corrected, EVERYTHING).duplicates == 0 and not before & set((tmp_path / "train").iterdir())
+    filled(corrected, EVERYTHING, purpose="ye2019 compact")
+    exam_path(tmp_path / "train", 0).touch()
+    fill_bank(tmp_path, [source(cases[:1])], take_quickly, EVERYTHING, lambda line: None)
+    assert exam_path(tmp_path / "train", 0).exists(), "simulated exams stay"
+
+
+def test_a_source_of_which_only_the_test_could_be_used_is_refused(tmp_path):
+    def nothing(case, part):
+        raise InputError("it cannot be read")
+
+    split = Split(0.5, 0.0)
+    cases = [made_case(n) for n in range(8)]
+    assert {split.part_of(case.patient) for case in cases} == {"train", "test"}
+    with pytest.raises(InputError, match="No case of made can be used: it cannot be read"):
+        fill_bank(tmp_path, [source(cases)], nothing, split, lambda line: None)
 
 
 def test_banks_with_other_splits_share_their_prepared_exams(tmp_path):
@@ -229,7 +262,8 @@ def test_an_infarct_s_mask_reaches_the_bank_and_unknown_findings_stay_unknown(tm
     assert record.train == 2
     entries = [StudyEntry.read(path) for path in (tmp_path / "bank" / "train").glob("*.npz")]
     (found,) = (entry for entry in entries if entry.present["acute_infarct"])
-    assert found.present == {"abnormal": True, "acute_infarct": True, "acute_hemorrhage": None, "mass_effect": None}
+    unknown = dict.fromkeys(("abnormal", "acute_hemorrhage", "mass_effect"))
+    assert found.present == unknown | {"acute_infarct": True}, "nobody says of the others that they are normal"
     share = found.load().shares["ADC", "acute_infarct"]
     assert share.max() >= FULL * 0.9 and 0 < (share > FULL / 2).mean() < 0.05
 

@@ -200,8 +200,12 @@ def run_folder(request: dict[str, Any], start: Path) -> Path:
 
 
 def curves_of(out: Path) -> dict[str, Any] | None:
-    """Losses and validations so far, from what the run writes with each checkpoint; None before the first one."""
-    losses = [[int(row["step"]), sum(_values(row, "_loss"))] for row in _rows(out / "curves.csv")]
+    """Losses and validations so far, from what the run writes with each checkpoint; None before the first one.
+
+    Losses are those of the present stage: a stage with more terms has a higher loss, which is no worse model.
+    """
+    written = _rows(out / "curves.csv")
+    losses = [[int(row["step"]), sum(_values(row, "_loss"))] for row in written if row["stage"] == written[-1]["stage"]]
     rows = _rows(out / "validation.csv")
     validations = [[int(row["step"]), _validated(row, "dice"), _validated(row, "auc")] for row in rows]
     return {"losses": losses, "validations": validations} if losses else None

@@ -186,6 +186,9 @@ def test_accepting_and_going_back_are_told(site, monkeypatch):
 
 def test_the_curves_are_those_that_the_run_has_written(tmp_path):
     assert curves_of(tmp_path) is None
-    (tmp_path / "curves.csv").write_text("step,stage,pixel_loss,patch_loss\n5,joint,0.5,0.25\n9,joint,0.25,\n")
+    lines = ("step,stage,pixel_loss,patch_loss", "2,segmentation,0.1,", "5,joint,0.5,0.25", "9,joint,0.25,", "")
+    (tmp_path / "curves.csv").write_text("\n".join(lines))
     (tmp_path / "validation.csv").write_text("step,merit,dice_any,auc_any\n9,1,0.5,\n")
     assert curves_of(tmp_path) == {"losses": [[5, 0.75], [9, 0.25]], "validations": [[9, 0.5, None]]}
+    (tmp_path / "validation.csv").write_text("step,merit,auc_acute_infarct,dice_acute_infarct\n9,1,0.5,\n")
+    assert curves_of(tmp_path)["validations"] == [[9, None, 0.5]], "on MRI of the finding that is trained"

@@ -24,6 +24,7 @@ def improving(tmp_path: Path, mode: str = "good", *, signed: bool = True):
     script = str(ROOT / "Testing/Panel/fake_improver.py")
     improve.process.command = WorkerCommand(PYTHON, (script, mode), str(ROOT))
     improve.busy, improve.compared = False, {}
+    widget.ui.improveSystemSelector.currentText = "kuo2019"  # another test may have left another
     widget.ui.improveVerdictLabel.text = ""
     widget.ui.improveImagesPath.currentPath = str(tmp_path)
     widget.ui.improveSection.collapsed = False

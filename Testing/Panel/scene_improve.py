@@ -6,7 +6,9 @@ from pathlib import Path
 
 import slicer
 
+from NeuroTriageLib.catalog import modality_of
 from NeuroTriagePanel.comparison_rows import exam_rows, figure_rows
+from NeuroTriagePanel.improve_section import MR_SYSTEMS, SYSTEMS
 from NeuroTriagePanel.worker_client import WorkerCommand
 from panel_on_host import PYTHON, ROOT, reviewed, settle, table_texts, wait_until
 
@@ -80,6 +82,7 @@ def test_a_comparison_on_mri_names_the_finding_of_each_line():
 
 
 def test_signed_masks_on_ct_are_none_for_the_system_that_reads_mri(tmp_path):
+    assert [name for name in SYSTEMS if modality_of(name) == "MR"] == list(MR_SYSTEMS)
     widget = improving(tmp_path)
     widget.ui.improveSystemSelector.currentText = "nael2021"
     widget.ui.improveStartButton.click()

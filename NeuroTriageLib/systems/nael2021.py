@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 
-from ..core.codes import ABNORMAL, MR_CODES
+from ..core.codes import ABNORMAL, FINDING_CODES, MR_CODES
 from ..core.errors import InputError
 from ..core.findings import QualityFlag, Reading
 from ..core.geometry import SliceGrid
@@ -26,6 +26,9 @@ from ..preprocessing.mr_views import MrView, ScaledImage, make_view, network_inp
 from .nael2021_config import NETWORKS, REFERENCES, FindingNetwork, Nael2021Config
 from .pack_settings import settings_of
 from .pack_weights import load_weights
+
+ABSENCE_UNKNOWN = "Nothing was found in the other series, which does not exclude it."
+"""Said of a finding that may be asserted without a required contrast, but not excluded."""
 
 
 class Nael2021System:
@@ -87,17 +90,25 @@ class Nael2021System:
         unseen = dict.fromkeys(absent, f"The model pack {self.pack.identity.name} has no network for it.")
         with clock.stage("network"):
             for done, network in enumerate(self.config.networks):
-                view = views.get(network.reference)
-                missing = missing_contrasts(network, tuple(scaled) if view is None else view.contrasts)
-                if missing or view is None:
+                view = _view_of(network, views)
+                there = tuple(scaled) if view is None else view.contrasts
+                missing = missing_contrasts(network, there)
+                if view is None or not set(network.least) <= set(there):
                     unseen[network.code] = _why_unseen(missing, images)
                 else:
                     seen = network_input(view, network, self.config)
                     inside = head_mask(view.axial[network.shown_on], view.grid)
-                    answers[network.code] = self._predictor.predict(network.code, seen).within(inside)
+                    answer = self._predictor.predict(network.code, seen).within(inside)
+                    if not missing:
+                        answers[network.code] = answer
+                    elif self._is_found(network.code, answer):
+                        answers[network.code] = answer
+                        flags = (*flags, _without(network.code, missing, images))
+                    else:
+                        unseen[network.code] = f"{_why_unseen(missing, images)} {ABSENCE_UNKNOWN}"
                 clock.progress("network", (done + 1) / len(self.config.networks))
         with clock.stage("decode"):
-            heats = {code: (self._heat(code, answer), _view_of(code, views).grid) for code, answer in answers.items()}
+            heats = {code: (self._heat(code, answer), _seen_view(code, views).grid) for code, answer in answers.items()}
             readings = self._readings(answers, heats, images)
             further = self._further_heatmaps(heats, views, images, set(readings))
         return StudyReading(readings, unseen, further, flags, clock.seconds)
@@ -167,11 +178,14 @@ class Nael2021System:
         """
         if ABNORMAL not in heats:
             return {}
-        network, seen = NETWORKS[ABNORMAL], _view_of(ABNORMAL, views).contrasts
+        network, seen = NETWORKS[ABNORMAL], _seen_view(ABNORMAL, views).contrasts
         wanted = [name for name in (*network.axial, *network.sagittal) if name in seen and name not in shown]
         return {
             name: resample(*heats[ABNORMAL], images[name].volume.grid).array_kji.astype(np.float16) for name in wanted
         }
+
+    def _is_found(self, code: str, answer: NetworkAnswer) -> bool:
+        return self._probability(code, answer.score) >= self.pack.manifest.operating_points[code]
 
     def _probability(self, code: str, score: float) -> float:
         return self.pack.manifest.calibration[code].apply(score)
@@ -183,9 +197,16 @@ class Nael2021System:
         return answer.maps_mdhw[0]
 
 
-def _view_of(code: str, views: Mapping[str, MrView]) -> MrView:
+def _view_of(network: FindingNetwork, views: Mapping[str, MrView]) -> MrView | None:
+    """The view that the network looks at: its reference's, without that the one of the series that it is shown on."""
+    return views.get(network.reference, views.get(network.shown_on))
+
+
+def _seen_view(code: str, views: Mapping[str, MrView]) -> MrView:
     """The view that the finding's network looked at."""
-    return views[NETWORKS[code].reference]
+    view = _view_of(NETWORKS[code], views)
+    assert view is not None, "it has answered"
+    return view
 
 
 def _label(
@@ -214,6 +235,13 @@ def _why_unseen(missing: tuple[str, ...], images: Mapping[str, MrImage]) -> str:
     parts += [f"its {' and '.join(unusable)} images cannot be used"] if unusable else []
     text = ", and ".join(parts)
     return f"{text[0].upper()}{text[1:]}."
+
+
+def _without(code: str, missing: tuple[str, ...], images: Mapping[str, MrImage]) -> QualityFlag:
+    """What is to be said of a finding that was seen although a required contrast is missing."""
+    why = _why_unseen(missing, images)
+    name = FINDING_CODES[code].name
+    return QualityFlag("required_contrast_missing", f"{name}: found without what it should be looked for in. {why}")
 
 
 def _shown_heat(maps: Mapping[str, np.ndarray], codes: tuple[str, ...], found: list[str]) -> np.ndarray:

@@ -27,6 +27,8 @@ class FindingNetwork:
         reference: contrast whose grid its images are resampled to.
         shown_on: contrast on whose voxels its answer is given; one of the required ones.
         maps: findings that its localization draws.
+        asserts_with: contrasts with which it may say that the finding is there although a required one is missing; that
+            it is absent it cannot say then (ours). None: all required ones.
     """
 
     code: str
@@ -35,6 +37,12 @@ class FindingNetwork:
     reference: str
     shown_on: str
     maps: tuple[str, ...]
+    asserts_with: tuple[str, ...] | None = None
+
+    @property
+    def least(self) -> tuple[str, ...]:
+        """Contrasts without which it is not asked at all."""
+        return self.required if self.asserts_with is None else self.asserts_with
 
     @property
     def axial(self) -> tuple[str, ...]:
@@ -54,6 +62,7 @@ NETWORKS: dict[str, FindingNetwork] = {
         FindingNetwork(
             ABNORMAL, ("FLAIR", "ADC", "TRACE"), ("T2star", "SWI", "T1", "T2", "T1_sagittal", "T1post_sagittal"),
             reference="ADC", shown_on="FLAIR", maps=CRITICAL_CODES,  # which ones is not said; all contoured: ours
+            asserts_with=("FLAIR",),
         ),
         # The contours were drawn on trace images (Nael 2021, Data): infarcts are shown there.
         FindingNetwork(

@@ -64,6 +64,7 @@ NAEL_2021 = Publication(
         "batch_size": "studies per step",
         "positive_share": "share of studies with the finding",
         "keep_optional": "probability that an optional contrast is shown in training",
+        "keep_required": "probability that diffusion is shown to the abnormality network in training",
         "positive_weight": "weight of the finding's pixels",
         "lfe_weight": "weight of the localization's loss in the second part (None: it is not trained there)",
         "augmentation": "augmentation",

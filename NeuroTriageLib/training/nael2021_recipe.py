@@ -74,6 +74,7 @@ class Nael2021Training:
         batch_size: studies per step.
         positive_share: share of studies with the stage's finding.
         keep_optional: probability that an optional contrast which is there is shown.
+        keep_required: the same of the required contrasts that abnormality can be asserted without, all together.
         positive_weight: weight of a pixel that the finding fills, in the localization's loss.
         lfe_weight: weight of the localization's loss beside the study's in the second part; None leaves the
             localization as the first part made it.
@@ -97,6 +98,7 @@ class Nael2021Training:
     batch_size: int = 2  # not stated; ours
     positive_share: float = 0.5  # Nael 2021: balanced sampling
     keep_optional: float = 1.0  # Nael 2021: studies as they come, contrasts missing as they were
+    keep_required: float = 1.0  # Nael 2021: without a required contrast a study was not read
     positive_weight: float = 1.0  # Nael 2021 names no weights
     lfe_weight: float | None = 0.0  # Nael 2021: end to end by the study's label
     augmentation: MrAugmentation = MrAugmentation()
@@ -132,6 +134,7 @@ COMPACT_TRAINING = Nael2021Training(
     schedule="one_cycle",
     patience_epochs=None,
     keep_optional=0.7,
+    keep_required=0.7,
     positive_weight=10.0,
     lfe_weight=None,
     augmentation=MrAugmentation(rotation_deg=8.0, scale=(0.92, 1.08), gain=0.15),

@@ -72,13 +72,20 @@ class StudySampler:
         config: of the networks.
         positive_share: share of studies with the finding.
         keep_optional: probability that an optional contrast which is there is shown.
+        keep_required: the same of the required contrasts, all together, that the network can do without when it says
+            that a finding is there.
     """
 
     def __init__(
-        self, bank: ExamBank[StudyEntry], config: Nael2021Config, positive_share: float, keep_optional: float
+        self,
+        bank: ExamBank[StudyEntry],
+        config: Nael2021Config,
+        positive_share: float,
+        keep_optional: float,
+        keep_required: float = 1.0,
     ) -> None:
         self.bank, self.config = bank, config
-        self.positive_share, self.keep_optional = positive_share, keep_optional
+        self.positive_share, self.keep_optional, self.keep_required = positive_share, keep_optional, keep_required
 
     def refresh(self) -> None:
         """Nothing is kept between draws."""
@@ -101,6 +108,8 @@ class StudySampler:
             side = sides[bool(rng.random() < self.positive_share)] or able
             entry = side[int(rng.integers(len(side)))]
             hidden = {n for n in network.optional if rng.random() >= self.keep_optional}
+            if network.asserts_with is not None and rng.random() >= self.keep_required:
+                hidden |= set(network.required) - set(network.asserts_with)
             if uneven and rng.random() < AS_ANOTHER:
                 hidden |= entry.seen_by(network) - able[int(rng.integers(len(able)))].seen_by(network)
             studies.append(entry.load())

@@ -46,7 +46,9 @@ class Nael2021Trainer(StagedTrainer[nn.ModuleDict]):
     ) -> None:
         super().__init__(training, bank, validation, device)
         self.config = config
-        self.sampler = StudySampler(bank, config, training.positive_share, training.keep_optional)
+        self.sampler = StudySampler(
+            bank, config, training.positive_share, training.keep_optional, training.keep_required
+        )
         self.best_loss, self.best_epoch = math.inf, 0.0  # of the stage, as patience counts
         self.best_weights: dict[str, Tensor] = {}
         self._latest_stage = 0  # that of the latest step: what a validation after it is about

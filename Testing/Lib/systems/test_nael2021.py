@@ -63,13 +63,13 @@ def test_every_finding_is_answered_on_the_voxels_of_the_series_it_is_shown_on(sy
     [
         (REQUIRED, set(CONFIG.codes)),
         (("ADC", "TRACE", "T1"), {"acute_infarct"}),
-        (("FLAIR", "T1", "T2", "T1post_sagittal"), {"mass_effect"}),
-        (("FLAIR", "TRACE"), {"mass_effect"}),
+        (("FLAIR", "T1", "T2", "T1post_sagittal"), {"mass_effect", "abnormal"}),
+        (("FLAIR", "TRACE"), {"mass_effect", "abnormal"}),
         (("T1", "T2", "SWI"), set()),
     ],
 )
-def test_a_finding_whose_required_contrast_is_missing_could_not_be_looked_at(system, there, seen):
-    answer = system.read_study(study(there))
+def test_a_finding_whose_required_contrast_is_missing_could_not_be_looked_at(tmp_path, there, seen):
+    answer = load(tmp_path, operating_points=FOUND).read_study(study(there))  # abnormality is asserted from FLAIR alone
     assert set(probabilities(answer)) == seen
     assert set(answer.unseen) == set(CONFIG.codes) - seen
     assert all(reason.endswith(".") for reason in answer.unseen.values())
@@ -88,6 +88,18 @@ def test_the_reason_names_the_contrast_that_is_missing_or_unusable(system):
 def test_contrasts_that_are_there_are_not_called_unusable_where_the_reference_is_missing(system):
     answer = system.read_study(study(("ADC", "TRACE")))
     assert answer.unseen["acute_hemorrhage"] == "The study holds no FLAIR images."
+
+
+@pytest.mark.parametrize("there", [("FLAIR", "T1", "T2"), ("FLAIR", "ADC", "T1_sagittal"), ("FLAIR",)])
+def test_an_abnormality_may_be_found_without_diffusion_but_not_excluded(tmp_path, there):
+    images = study(there)
+    found = load(tmp_path / "low", operating_points=FOUND).read_study(images)
+    assert "abnormal" in found.readings["FLAIR"].codes and "abnormal" not in found.unseen
+    assert "required_contrast_missing" in [flag.code for flag in found.flags]
+    assert set(found.heatmaps_kji) == set(there) - {"FLAIR"}
+    unsure = load(tmp_path / "high", operating_points=NOT_FOUND).read_study(images)
+    assert "abnormal" not in probabilities(unsure) and unsure.unseen["abnormal"].endswith("does not exclude it.")
+    assert "required_contrast_missing" not in [flag.code for flag in unsure.flags]
 
 
 def test_the_order_of_the_series_changes_nothing(system):
@@ -187,7 +199,7 @@ def test_the_abnormalitys_heatmap_comes_on_every_contrast_that_was_looked_at(sys
         grid = images[name].volume.grid
         k, j, i = (np.average(axis, weights=heat.astype(float)) for axis in np.indices(heat.shape))
         assert np.linalg.norm(grid.voxel_to_lps(np.array([i, j, k])) - wanted) < 5.0
-    assert system.read_study(study(("FLAIR", "T1"))).heatmaps_kji == {}  # nobody looked for an abnormality
+    assert system.read_study(study(("ADC", "TRACE"))).heatmaps_kji == {}  # nobody looked for an abnormality
 
 
 def test_every_subset_of_the_optional_contrasts_is_answered_and_read(system):

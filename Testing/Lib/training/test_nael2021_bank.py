@@ -92,6 +92,17 @@ def test_draws_are_balanced_and_optional_contrasts_go_missing_at_random(bank):
         assert share == 1.0 if name in NETWORKS["acute_hemorrhage"].required else 0.2 < share < 0.8
 
 
+def test_diffusion_goes_missing_for_the_network_that_can_assert_without_it_alone(bank):
+    rng = np.random.default_rng(0)
+    sampler = StudySampler(bank, TINY, positive_share=0.5, keep_optional=1.0, keep_required=0.5)
+    for code, least in (("abnormal", {"FLAIR"}), ("acute_hemorrhage", {"FLAIR", "ADC", "TRACE"})):
+        network = NETWORKS[code]
+        seen = torch.cat([sampler.draw(code, 4, rng).axial_present for _ in range(8)]).float().mean(0)
+        share = dict(zip(network.axial, seen.tolist(), strict=True))
+        assert all(share[name] == 1.0 for name in least)
+        assert all(0.2 < share[name] < 0.8 for name in set(network.required) - least)
+
+
 def test_half_of_the_crops_of_a_study_with_a_finding_are_sure_to_hold_some_of_it(bank):
     rng = np.random.default_rng(0)
     sampler = StudySampler(bank, TINY, positive_share=1.0, keep_optional=1.0)

@@ -5,7 +5,7 @@ Training stores these views and inference makes them, both through this file; so
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,6 +53,12 @@ class MrView:
     def contrasts(self) -> tuple[str, ...]:
         """What is there."""
         return (*self.axial, *self.sagittal)
+
+    def without(self, names: Set[str]) -> MrView:
+        """The view as if these contrasts were not there."""
+        axial = {name: array for name, array in self.axial.items() if name not in names}
+        sagittal = {name: array for name, array in self.sagittal.items() if name not in names}
+        return MrView(self.reference, self.grid, axial, sagittal)
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 
 import numpy as np
@@ -59,11 +58,6 @@ class Nael2021System:
         load_weights(pack, torch.nn.ModuleDict(networks).load_state_dict)
         return cls(pack, config, networks, device)
 
-    def limited_to(self, code: str) -> Nael2021System:
-        """The same system with the network of one of its findings alone."""
-        config = dataclasses.replace(self.config, codes=(code,))
-        return Nael2021System(self.pack, config, {code: self._networks[code]}, self._device)
-
     @property
     def device_name(self) -> str:
         """ "cpu" or "cuda: NAME"."""
@@ -84,7 +78,7 @@ class Nael2021System:
         clock = StageClock(progress or no_progress)
         with clock.stage("prepare"):
             scaled, flags = self._scaled(images)
-            views = {name: make_view(scaled, name, self.config) for name in REFERENCES if name in scaled}
+            views = self._views(scaled)
         answers: dict[str, NetworkAnswer] = {}
         absent = [code for code in MR_CODES if code not in self.codes]
         unseen = dict.fromkeys(absent, f"The model pack {self.pack.identity.name} has no network for it.")
@@ -112,6 +106,18 @@ class Nael2021System:
             readings = self._readings(answers, heats, images)
             further = self._further_heatmaps(heats, views, images, set(readings))
         return StudyReading(readings, unseen, further, flags, clock.seconds)
+
+    def views_of(self, images: Mapping[str, MrImage]) -> dict[str, MrView]:
+        """Reference contrast -> what the networks of that reference see of a study."""
+        return self._views(self._scaled(images)[0])
+
+    def probability_of(self, code: str, view: MrView) -> float:
+        """The calibrated probability of one finding, from whatever contrasts a view of its reference holds."""
+        score = self._predictor.predict(code, network_input(view, NETWORKS[code], self.config)).score
+        return self._probability(code, score)
+
+    def _views(self, scaled: Mapping[str, ScaledImage]) -> dict[str, MrView]:
+        return {name: make_view(scaled, name, self.config) for name in REFERENCES if name in scaled}
 
     def _scaled(self, images: Mapping[str, MrImage]) -> tuple[dict[str, ScaledImage], tuple[QualityFlag, ...]]:
         """The images whose intensities can be scaled, and a flag for each of the others."""

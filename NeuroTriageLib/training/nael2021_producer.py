@@ -22,8 +22,11 @@ MASSES = dataclasses.replace(
 )
 """Every third training study: with the settings above one in eight shows mass effect, with these about one in three."""
 
+INFARCTS = dataclasses.replace(SETTINGS, infarct_probability=0.6, small_infarct_probability=0.75)
+"""Another third: most of what the infarct network misses is small, and it takes many to learn them."""
+
 
 def make_study(plan: ProductionPlan, name: str, number: int) -> BankStudy:
     """Simulate and prepare one study with every contrast; the same number always gives the same study."""
-    settings = MASSES if name == "train" and number % 3 == 2 else SETTINGS
+    settings = (SETTINGS, INFARCTS, MASSES)[number % 3] if name == "train" else SETTINGS
     return BankStudy.of(simulate_brain_mr(*anatomy_and_seed(plan, name, number), settings), plan.config)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..core.errors import InputError
-from ..preprocessing.mr_views import MrView, network_input
+from ..preprocessing.mr_views import network_input
 from ..systems.nael2021_config import NETWORKS, FindingNetwork, Nael2021Config
 from .exam_bank import ExamBank
 from .nael2021_bank import BankStudy, StudyEntry
@@ -123,10 +123,7 @@ def batch_of(
     """Studies as one network sees them, without the dropped contrasts of each."""
     seen = []
     for study, names in zip(studies, dropped or [set()] * len(studies), strict=True):
-        view = study.views[network.reference]
-        axial = {name: array for name, array in view.axial.items() if name not in names}
-        sagittal = {name: array for name, array in view.sagittal.items() if name not in names}
-        seen.append(network_input(MrView(view.reference, view.grid, axial, sagittal), network, config))
+        seen.append(network_input(study.views[network.reference].without(names), network, config))
     fields = ("axial", "axial_present", "sagittal", "sagittal_present")
     stacked = {name: torch.from_numpy(np.stack([getattr(each, name) for each in seen])) for name in fields}
     share = torch.from_numpy(np.stack([study.share(network) for study in studies]))

@@ -1,7 +1,8 @@
 """How well each finding is told from every subset of its optional contrasts: a table of AUC.
 
 Of each simulated study every network reads its required contrasts with each subset of those optional ones that the
-study holds (a protocol has T2* or SWI, not both; a subset names either as T2*/SWI).
+study holds (a protocol has T2* or SWI, not both; a subset names either as T2*/SWI). A network that can say without a
+required contrast that the finding is there reads its optional ones beside the others too.
 
     python Testing/Benchmarks/mr_subsets.py MAPS -o out/mr_subsets --exams 100 --processes 2
 """
@@ -11,7 +12,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -49,9 +50,13 @@ def subsets(names: Sequence[str]) -> Iterator[tuple[str, ...]]:
         yield from combinations(names, count)
 
 
-def shown(code: str, subset: Sequence[str]) -> str:
-    """The name of a subset in records and tables."""
-    return f"{code}: {' + '.join(subset) or 'required alone'}"
+def asked(code: str, held: Iterable[str]) -> dict[str, frozenset[str]]:
+    """Row of the table -> the contrasts that the network is shown, of a study that holds these."""
+    network, there = NETWORKS[code], [name for name in optional_names(code) if name in held]
+    rows = {" + ".join(subset) or "none": frozenset((*network.required, *subset)) for subset in subsets(there)}
+    if spared := [name for name in network.required if name not in network.least]:
+        rows[f"all there are, without {' and '.join(spared)}"] = frozenset((*network.least, *there))
+    return rows
 
 
 class SubsetJob(BrainMrJob):
@@ -63,20 +68,18 @@ class SubsetJob(BrainMrJob):
         anatomy = load_anatomy(self.label_map, reader.anatomy_cache)
         study = simulate_brain_mr(anatomy, self.seed, self.settings, device=device)
         images = simulated_images(study)
-        held = {EITHER.get(name, name) for name in images}
         answers: dict[str, SystemAnswer] = {}
         for name, system in systems.items():
             answers[name] = SystemAnswer({})
+            views = system.views_of(images)
             for code in system.codes:
-                alone = system.limited_to(code)
-                for subset in subsets([item for item in optional_names(code) if item in held]):
-                    wanted = {*NETWORKS[code].required, *subset}
-                    seen = {key: image for key, image in images.items() if EITHER.get(key, key) in wanted}
-                    told = alone.read_study(seen).readings.get(NETWORKS[code].shown_on)
-                    if told is not None:
-                        probability = told.probability[code]
-                        answer = GroupAnswer(probability, bool(probability >= told.threshold[code]))
-                        answers[shown(code, subset)] = SystemAnswer({code: answer})
+                view = views[NETWORKS[code].reference]
+                called_as = {contrast: EITHER.get(contrast, contrast) for contrast in view.contrasts}
+                for row, names in asked(code, set(called_as.values())).items():
+                    hidden = {contrast for contrast, either in called_as.items() if either not in names}
+                    probability = system.probability_of(code, view.without(hidden))
+                    called = bool(probability >= system.pack.manifest.operating_points[code])
+                    answers[f"{code}: {row}"] = SystemAnswer({code: GroupAnswer(probability, called)})
         truth = {code: GroupTruth(bool(study.truth[code])) for code in MR_CODES}
         return ExamRecord(self.exam, truth, answers, stem(self.label_map), simulated=True)
 
@@ -84,13 +87,13 @@ class SubsetJob(BrainMrJob):
 def table(records: Sequence[ExamRecord], code: str) -> Table:
     """AUC of every subset, on the studies that hold all of it."""
     rows: list[tuple[Cell, ...]] = []
-    for subset in subsets(optional_names(code)):
-        name = shown(code, subset)
+    for row in asked(code, optional_names(code)):
+        name = f"{code}: {row}"
         used = [record for record in records if name in record.answers]
         if used:
             c = Columns.of(used, name, code)
             area = metrics.bootstrap(metrics.auc, c.probability, c.present)
-            rows.append((" + ".join(subset) or "none", len(c), int(c.present.sum()), area))
+            rows.append((row, len(c), int(c.present.sum()), area))
     return Table(
         f"{code}, beside {', '.join(NETWORKS[code].required)}",
         ("optional contrasts", "studies", "with it", "AUC"),

@@ -76,7 +76,7 @@ class BrainMrSettings:
     motion_probability: float = 0.12
     partial_probability: float = 0.06
     stripped_probability: float = 0.05
-    artefact_gain: Range = (0.4, 1.3)
+    artefact_gain: Range = (0.4, 1.7)
     noise_gain: Range = (0.7, 1.5)
 
     def __post_init__(self) -> None:
@@ -116,7 +116,7 @@ EXTERNAL_SETTINGS = dataclasses.replace(
     movement_probability=0.2,
     motion_probability=0.2,
     partial_probability=0.1,
-    artefact_gain=(0.6, 1.8),
+    artefact_gain=(0.6, 2.2),
     noise_gain=(0.9, 2.0),
 )
 """Held-out makers and wider ranges, for the outside test; never for training."""

@@ -11,9 +11,9 @@ import torch.nn.functional as F
 from ..anatomy import Anatomy
 from ..tissue import BRAIN_TISSUES, Tissue
 
-NODE_MM = 4
+NODE_MM = 2.5
 AIR_PPM = 9.4  # volume susceptibility of air (+0.36) minus that of tissue (-9.05): Schenck, Med Phys 1996
-PAD_NODES = 12  # the head's surroundings, so that the periodic Fourier sum does not see its own copies
+PAD_NODES = 20  # the head's surroundings, so that the periodic Fourier sum does not see its own copies
 
 
 @lru_cache(maxsize=24)

@@ -61,7 +61,7 @@ NETWORKS: dict[str, FindingNetwork] = {
     for network in (
         FindingNetwork(
             ABNORMAL, ("FLAIR", "ADC", "TRACE"), ("T2star", "SWI", "T1", "T2", "T1_sagittal", "T1post_sagittal"),
-            reference="ADC", shown_on="FLAIR", maps=CRITICAL_CODES,  # which ones is not said; all contoured: ours
+            reference="ADC", shown_on="FLAIR", maps=(ABNORMAL,),  # what it draws is not said: ours
             asserts_with=("FLAIR",),
         ),
         # The contours were drawn on trace images (Nael 2021, Data): infarcts are shown there.

@@ -11,14 +11,14 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..core.codes import MR_CODES
+from ..core.codes import ABNORMAL, MR_CODES
 from ..core.errors import InputError
 from ..core.geometry import SliceGrid
 from ..core.mr_images import AXIAL_CONTRASTS, SAGITTAL_CONTRASTS, MrImage
 from ..core.volume import Volume
 from ..preprocessing.mr_grid import resample
 from ..preprocessing.mr_views import MrView, make_view, scale_image
-from ..systems.nael2021_config import CRITICAL_CODES, REFERENCES, FindingNetwork, Nael2021Config
+from ..systems.nael2021_config import REFERENCES, FindingNetwork, Nael2021Config
 
 FULL = 255
 """Stored share of a voxel that a finding fills wholly."""
@@ -36,7 +36,7 @@ class MrTruthSeries(Protocol):
 
     @property
     def masks(self) -> Mapping[str, np.ndarray]:
-        """Code -> (K, J, I) mask of a critical finding on its voxels; a code that is missing is not there."""
+        """Code -> (K, J, I) mask of a finding on its voxels; a code that is missing is not there, or is not drawn."""
 
     @property
     def adc_unit_mm2_per_s(self) -> float:
@@ -72,8 +72,8 @@ class BankStudy:
 
     Args:
         views: reference contrast -> what the networks see.
-        shares: (reference, code) -> (d, h, w) uint8, how much of each voxel the critical finding fills, 0 to FULL; a
-            finding that is not there is missing.
+        shares: (reference, code) -> (d, h, w) uint8, how much of each voxel the finding fills, 0 to FULL; what is not
+            there, or was not drawn, is missing.
         truth: what the simulation knows.
     """
 
@@ -98,15 +98,21 @@ class BankStudy:
         shares = {}
         for name, view in views.items():
             source = study.series[on[name]]
-            for code in CRITICAL_CODES:
+            for code in MR_CODES:
                 if code in source.masks:
                     filled = resample((source.masks[code] > 0).astype(np.float32), source.volume.grid, view.grid)
                     shares[name, code] = np.rint(filled.array_kji * FULL).astype(np.uint8)
         return cls(views, shares, dict(study.truth))
 
     def known(self, network: FindingNetwork) -> np.ndarray:
-        """(maps,) bool: of which findings it is known whether they are there."""
-        return np.array([self.truth.get(code) is not None for code in network.maps])
+        """(maps,) bool: of which findings it is known where they are; what is abnormal is not always drawn."""
+        return np.array(
+            [
+                self.truth.get(code) is not None
+                and (code != ABNORMAL or not self.truth[code] or (network.reference, code) in self.shares)
+                for code in network.maps
+            ]
+        )
 
     def share(self, network: FindingNetwork) -> np.ndarray:
         """(maps, d, h, w) float32 0-1: what the network's localization is to draw."""

@@ -42,7 +42,7 @@ NAEL_2021 = Publication(
         "orientations' features meet at the same places.",
         "All stacks are turned to one set of directions before the networks.",
         "Of each voxel of the networks' grid the share that a contour fills is learned.",
-        "The localization of the abnormality network draws all three critical findings; the text does not say which.",
+        "The localization of the abnormality network draws whatever is not normal; the text does not say what.",
         "The paper names no normalisation: batches in the localization, groups of channels in the classifier are ours.",
         "Global pooling takes the mean and the maximum; the paper does not say which.",
         "Scores are calibrated (Platt) on validation studies; the operating point has the largest sum of "

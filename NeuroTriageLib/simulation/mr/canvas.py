@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +19,7 @@ from .signal_equations import PulseSequence, signals
 from .tissue_materials import FIRST_LESION, NUCLEI, TISSUE_RANGES
 
 FINDINGS = ("acute_infarct", "acute_hemorrhage")
-"""Findings that are painted; mass effect follows from the deformation, abnormal from everything."""
+"""Findings that are painted; mass effect follows from the deformation, abnormal is whatever is painted."""
 
 TEXTURE = 0.02
 """Standard deviation of tissue's own unevenness in every contrast (ours)."""
@@ -62,6 +63,7 @@ class MrCanvas(HeadGrid):
         self.blooming = torch.zeros(0)  # 1/s that is added to 1/T2' round iron and calcium; empty while there is none
         self.pressed = torch.zeros(self.shape, dtype=torch.bool, device=device)
         self.truth = {"lesions": []}
+        self._marked: str | None = None
         self._texture = torch.zeros(0)
         self._index = torch.zeros(0)
         self._brain_share = torch.zeros(0)
@@ -85,7 +87,18 @@ class MrCanvas(HeadGrid):
         for mask in self.masks.values():
             mask[region] *= 1.0 - fraction
         self.overpaint(region, fraction, material)
+        if self._marked is not None:
+            self.mark(self._marked, region, fraction)
         return float(fraction.sum())
+
+    @contextmanager
+    def marking(self, code: str) -> Iterator[None]:
+        """All that is painted meanwhile belongs to this mask too."""
+        self._marked = code
+        try:
+            yield
+        finally:
+            self._marked = None
 
     def overpaint(self, region: Region, fraction: torch.Tensor, material: int | torch.Tensor) -> None:
         """The same for what shows within a finding and leaves its mask as it is."""

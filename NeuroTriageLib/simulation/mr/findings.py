@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ...core.codes import ABNORMAL
 from ..head_grid import HeadGrid
 from .brain_changes import (
     add_atrophy,
@@ -53,14 +54,15 @@ def paint_findings(
     add_variants(canvas)
     if canvas.chance(CALCIFICATION_PROBABILITY):
         add_calcification(canvas)
-    _paint_changes(canvas, asked, atlas, settings)
-    if "infarct" in asked:
-        add_acute_infarct(canvas, settings, atlas)
-    add_hemorrhages(canvas, pattern)
-    for painter in later:
-        painter()
-    if paint is not None:
-        paint(canvas)
+    with canvas.marking(ABNORMAL):
+        _paint_changes(canvas, asked, atlas, settings)
+        if "infarct" in asked:
+            add_acute_infarct(canvas, settings, atlas)
+        add_hemorrhages(canvas, pattern)
+        for painter in later:
+            painter()
+        if paint is not None:
+            paint(canvas)
 
 
 def _paint_changes(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from ...core.codes import ABNORMAL
 from ..midline import midline_shift
 from .acquisition import Scene, SeriesSampler, rest_volume_ml
 from .canvas import FINDINGS, MrCanvas
@@ -25,7 +26,7 @@ SHIFT_MM, DISPLACED_ML = 2.0, 25.0
 """A study has mass effect when masses shift the midline by this much, or displace this much brain (ours; the paper asks
 for a midline shift, effaced cisterns or herniation, and leaves out what only presses its surroundings)."""
 
-MASK_SHARE = {"acute_infarct": 0.5, "acute_hemorrhage": 0.4}
+MASK_SHARE = {"acute_infarct": 0.5, "acute_hemorrhage": 0.4, ABNORMAL: 0.4}
 """A voxel belongs to a mask when the finding fills this share of it (hemorrhage lies in thin layers; ours)."""
 
 FAINT_SHARE = 0.1
@@ -38,7 +39,7 @@ LEAST_MM3 = 2.0
 def masks_of(canvas: MrCanvas, sampler: SeriesSampler) -> dict[str, np.ndarray]:
     """uint8 masks on a series' grid, with its distortion and the patient's movement; only those that hold a voxel."""
     out = {}
-    codes = [code for code in FINDINGS if code in canvas.masks]
+    codes = [code for code in MASK_SHARE if code in canvas.masks]
     if codes:
         shares = sampler.shares([canvas.masks[code] for code in codes])
         for code, share in zip(codes, shares, strict=True):

@@ -220,7 +220,7 @@ def _label(
 ) -> np.ndarray:
     """(K, J, I) uint8 with the masks of the findings that are there; nothing outlines an abnormality as such.
 
-    One voxel has one label: displaced tissue gives way to blood, whose volume is told (mass effect's is not).
+    One voxel has one label: what presses gives way to blood, whose volume is told (mass effect's is not).
     """
     label = np.zeros(shape_kji, np.uint8)
     for code in sorted(found, key=codes.index, reverse=True):

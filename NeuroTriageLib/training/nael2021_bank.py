@@ -137,17 +137,25 @@ class BankStudy:
         beside.replace(path)
 
     @classmethod
-    def load(cls, path: Path) -> BankStudy:
-        """Read what save wrote."""
+    def load(cls, path: Path, network: FindingNetwork | None = None) -> BankStudy:
+        """Read what save wrote: everything, or what one network is taught with, which is a fifth of it."""
         with np.load(path, allow_pickle=False) as stored:
             about = json.loads(str(stored["about"]))
-            arrays = {tuple(name.split("/")): stored[name] for name in stored.files if "/" in name}
+            names = [name for name in stored.files if "/" in name and (network is None or _is_for(network, name))]
+            arrays = {tuple(name.split("/")): stored[name] for name in names}
         views = {
             name: MrView(name, SliceGrid.from_json(grid), _of(arrays, "axial", name), _of(arrays, "sagittal", name))
             for name, grid in about["grids"].items()
+            if network is None or name == network.reference
         }
         shares = {(name, code): array for (kind, name, code), array in arrays.items() if kind == "share"}
         return cls(views, shares, about["truth"])
+
+
+def _is_for(network: FindingNetwork, name: str) -> bool:
+    """True for a stored array that the network sees, or is to draw."""
+    _, reference, content = name.split("/")
+    return reference == network.reference and content in (*network.axial, *network.sagittal, *network.maps)
 
 
 def _of(arrays: Mapping[tuple[str, ...], np.ndarray], kind: str, reference: str) -> dict[str, np.ndarray]:
@@ -180,9 +188,9 @@ class StudyEntry:
         }
         return cls(path, {code: about["truth"].get(code) for code in MR_CODES}, contrasts)
 
-    def load(self) -> BankStudy:
-        """The whole study."""
-        return BankStudy.load(self.path)
+    def load(self, network: FindingNetwork | None = None) -> BankStudy:
+        """The whole study, or what one network is taught with."""
+        return BankStudy.load(self.path, network)
 
     def fits(self, network: FindingNetwork) -> bool:
         """True when the network's required contrasts are there, so that it can be asked about the study."""

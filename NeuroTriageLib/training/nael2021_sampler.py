@@ -112,7 +112,7 @@ class StudySampler:
                 hidden |= set(network.required) - set(network.asserts_with)
             if uneven and rng.random() < AS_ANOTHER:
                 hidden |= entry.seen_by(network) - able[int(rng.integers(len(able)))].seen_by(network)
-            studies.append(entry.load())
+            studies.append(entry.load(network))
             dropped.append(hidden if entry.seen_by(network) & set(network.axial) - hidden else set())
         return batch_of(studies, network, self.config, dropped)
 

@@ -70,15 +70,6 @@ class SeriesSampler:
             torch.stack(list(fields))[None], size, (size[0] - 1.0, size[1] - 1.0), near=box, gain=False
         )
 
-    def pushed_mm(self) -> torch.Tensor:
-        """(K, J, I) how far masses push what lies in each voxel's middle."""
-        field = self.scene.deformation.pushed_mm[None, None]
-        out = []
-        for k in range(self.plan.stack.grid.shape_kji[0]):
-            place = self._units(self._undistorted(self._middle_plane(k))[0])
-            out.append(self._fine(F.grid_sample(field, place[None], padding_mode="border", align_corners=True)[0, 0]))
-        return torch.stack(out)
-
     def coil(self) -> torch.Tensor:
         """(K, J, I) the coil's sensitivity on the final grid, about 1 in the head's middle."""
         device = self.scene.static_field.device

@@ -21,6 +21,9 @@ from .tissue_materials import FIRST_LESION, NUCLEI, TISSUE_RANGES
 FINDINGS = ("acute_infarct", "acute_hemorrhage")
 """Findings that are painted; mass effect follows from the deformation, abnormal is whatever is painted."""
 
+PRESSING = "pressing"
+"""Mask of whatever makes itself room: masses with their oedema, clots, collections, large infarcts."""
+
 TEXTURE = 0.02
 """Standard deviation of tissue's own unevenness in every contrast (ours)."""
 

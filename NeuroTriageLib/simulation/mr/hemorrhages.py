@@ -26,7 +26,7 @@ from ..crescent import make_crescent, make_sheet_layer
 from ..head_grid import Box, Region, Voxels
 from ..lens import make_lens
 from ..tissue import WHITE_TISSUES, Tissue
-from .canvas import MrCanvas
+from .canvas import PRESSING, MrCanvas
 from .lesion_materials import (
     BLOOD_STAGES,
     CALCIUM,
@@ -47,6 +47,7 @@ PATTERNS: tuple[tuple[tuple[str, ...], float], ...] = (
     (("SAH", "IVH"), 0.03), (("SDH", "SAH"), 0.06), (("SAH", "contusions"), 0.05), (("IPH", "SDH"), 0.03),
 )  # fmt: skip
 SUBDURAL_SHARES = {"convexity": 0.8, "falx": 0.12, "tentorium": 0.08}
+PRESSING_KINDS = ("IPH", "SDH", "EDH")  # clots that make themselves room; contusions are drawn as IPH
 LEAST_CLOT_MM3 = 5.0
 LARGEST_SHIFT_MM = 14.0  # larger shifts would fold the brain here (ours)
 
@@ -100,6 +101,7 @@ def prepare_fluid_collection(canvas: MrCanvas) -> list[Painter]:
     def paint() -> None:
         fluid = canvas.material(CHRONIC_SUBDURAL if kind == "chronic subdural" else HYGROMA)
         volume = canvas.paint(crescent.voxels, crescent.fraction, fluid)
+        canvas.mark(PRESSING, crescent.voxels, crescent.fraction)
         canvas.note("changes", kind, canvas.anatomy.brain_center_kji + 60.0 * crescent.pole, volume)
 
     return [paint]
@@ -173,6 +175,8 @@ def _paint_clot(
         return
     about = BLOOD_STAGES[stage]
     canvas.paint_finding("acute_hemorrhage", region, fraction, canvas.material(about.inside))
+    if kind in PRESSING_KINDS:
+        canvas.mark(PRESSING, region, fraction)
     if relative is not None and canvas.chance(0.6):
         names = list(BLOOD_STAGES)
         older = BLOOD_STAGES[names[min(names.index(stage) + 1, 3)]]

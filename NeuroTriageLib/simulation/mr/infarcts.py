@@ -9,7 +9,7 @@ import torch
 
 from ..head_grid import Box, Swelling
 from ..tissue import Tissue
-from .canvas import MrCanvas, radius_of_ml
+from .canvas import PRESSING, MrCanvas, radius_of_ml
 from .lesion_materials import BLOOD_STAGES, CAVITY, GLIOSIS, HAEMOSIDERIN, INFARCT_STAGES, InfarctStage
 from .materials import Material
 from .settings import BrainMrSettings
@@ -167,6 +167,7 @@ def _paint_fresh(
         canvas.csf_share[box] *= 1.0 - 0.7 * sulci
         radius = radius_of_ml(volume_ml)
         canvas.swellings.append(Swelling(center, radius / canvas.uniform(stage.swelling), radius))
+        canvas.mark(PRESSING, box, fraction)
     return volume / 1000.0
 
 

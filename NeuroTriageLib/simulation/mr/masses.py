@@ -11,7 +11,7 @@ from ..dural_masses import dural_ball
 from ..head_grid import Box, Swelling
 from ..setting_ranges import Range
 from ..tissue import WHITE_TISSUES, Tissue
-from .canvas import MrCanvas
+from .canvas import PRESSING, MrCanvas
 from .infarcts import fraction_of_sulci
 from .lesion_materials import ABSCESS_WALL, CAVITY, CYST_FLUID, PUS, TUMOURS, VASOGENIC_OEDEMA
 
@@ -78,12 +78,14 @@ def add_oedema(canvas: MrCanvas, center: np.ndarray, radius_mm: float) -> None:
     white = canvas.is_tissue(box, *WHITE_TISSUES)
     share = ((1.0 - relative) * 4.0).clamp(0.0, 1.0) * (0.9 * white + 0.12 * canvas.is_brain(box) * ~white)
     canvas.paint(box, share * canvas.uniform((0.6, 1.0)), canvas.material(VASOGENIC_OEDEMA))
+    canvas.mark(PRESSING, box, share)
     canvas.swellings.append(Swelling(center, radius_mm / canvas.uniform((1.03, 1.18)), radius_mm))
 
 
 def _press(canvas: MrCanvas, center: np.ndarray, radius_mm: float, box: Box, inside: torch.Tensor) -> None:
     """Mark the mass, and press the brain round it: the larger, the more."""
     canvas.mark("mass", box, inside)
+    canvas.mark(PRESSING, box, inside)
     if radius_mm < 6.0:
         return
     # As a clot makes its room: at most two thirds of its volume by pushing, and no more than 10 mm (ours).

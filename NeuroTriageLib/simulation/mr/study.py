@@ -37,7 +37,7 @@ class SimulatedSeries:
         role: of profiles.ROLES.
         volume: int16 grey values, or float32 for ADC maps in larger units, on the slices' true grid.
         masks: uint8 (K, J, I) of each finding that this series shows, as it lies in this series' image: acute_infarct,
-            acute_hemorrhage, mass_effect (masses and displaced tissue), abnormal (all that is painted but variants). A
+            acute_hemorrhage, mass_effect (what presses the brain), abnormal (all that is painted but variants). A
             code that is missing is not there.
         plan: how it was made.
         adc_unit_mm2_per_s: what one grey value of an ADC map stands for; 0 for other series.

@@ -12,7 +12,7 @@ import torch
 from ...core.codes import ABNORMAL
 from ..midline import midline_shift
 from .acquisition import Scene, SeriesSampler, rest_volume_ml
-from .canvas import FINDINGS, MrCanvas
+from .canvas import FINDINGS, PRESSING, MrCanvas
 from .prescription import StudyPlan
 from .settings import BrainMrSettings
 
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from .study import SimulatedSeries
 
 DISPLACED_MM = 3.0
-"""Brain that masses push at least this far is mass_effect's displaced tissue (ours)."""
+"""Brain that is pushed at least this far is displaced (ours). The mask of mass effect is what pushes it: networks know
+displaced brain only by heart, from the heads that they were trained on, and call it everywhere in others."""
 
 SHIFT_MM, DISPLACED_ML = 2.0, 25.0
 """A study has mass effect when masses shift the midline by this much, or displace this much brain (ours; the paper asks
@@ -46,18 +47,9 @@ def masks_of(canvas: MrCanvas, sampler: SeriesSampler) -> dict[str, np.ndarray]:
             peak = float(share.max())
             limit = min(MASK_SHARE[code], 0.5 * peak) if peak >= FAINT_SHARE else 1.1
             out[code] = share >= limit
-    if float(sampler.scene.deformation.pushed_mm.max()) >= DISPLACED_MM:
-        out["mass_effect"] = _mass_effect(canvas, sampler)
+    if PRESSING in canvas.masks and float(sampler.scene.deformation.pushed_mm.max()) >= DISPLACED_MM:
+        out["mass_effect"] = sampler.shares([canvas.masks[PRESSING]])[0] >= 0.5
     return {code: mask.to(torch.uint8).cpu().numpy() for code, mask in out.items() if bool(mask.any())}
-
-
-def _mass_effect(canvas: MrCanvas, sampler: SeriesSampler) -> torch.Tensor:
-    """The brain that was pushed, and the masses that push it; clots and infarcts have masks of their own."""
-    brain = sampler.shares([canvas.brain_share()])[0]
-    pushed = (sampler.pushed_mm() >= DISPLACED_MM) & (brain >= 0.5)
-    if "mass" not in canvas.masks:
-        return pushed
-    return pushed | (sampler.shares([canvas.masks["mass"]])[0] >= 0.5)
 
 
 def study_truth(

@@ -220,3 +220,12 @@ def test_the_losses_are_the_cross_entropies():
     assert float(lfe_loss(*beside, torch.tensor([[True, False]]), 1.0)) == pytest.approx(plain, rel=1e-5)
     assert float(lfe_loss(logits, share, ~known, 1.0)) == 0.0
     assert float(study_loss(torch.tensor([[0.0, 1.0]]), torch.tensor([1]))) == pytest.approx(np.log1p(np.exp(-1.0)))
+
+
+@pytest.mark.parametrize("code", ["abnormal", "mass_effect"])
+def test_what_one_network_is_taught_with_is_the_same_read_alone(bank, code):
+    network, entry = NETWORKS[code], bank.exams[1]
+    alone, whole = entry.load(network), entry.load()
+    assert set(alone.views) == {network.reference} < set(whole.views)
+    one, other = (vars(batch_of([study], network, TINY)) for study in (alone, whole))
+    assert all(torch.equal(one[name], other[name]) for name in other)

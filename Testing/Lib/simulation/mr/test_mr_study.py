@@ -1,6 +1,7 @@
 """Simulated brain MRI: repeatable, with masks, labels and images that agree."""
 
 import json
+from functools import partial
 
 import numpy as np
 import pytest
@@ -9,8 +10,9 @@ import torch
 from NeuroTriageLib.core.errors import ConfigError
 from NeuroTriageLib.simulation.bleeding_shapes import make_clot
 from NeuroTriageLib.simulation.head_grid import Swelling
-from NeuroTriageLib.simulation.mr.canvas import MrCanvas
+from NeuroTriageLib.simulation.mr.canvas import PRESSING, MrCanvas
 from NeuroTriageLib.simulation.mr.infarcts import add_acute_infarct
+from NeuroTriageLib.simulation.mr.lesion_materials import TUMOURS
 from NeuroTriageLib.simulation.mr.masses import _add_mass
 from NeuroTriageLib.simulation.mr.profiles import EXTERNAL_PROFILES, ROLES, TRAINING_PROFILES
 from NeuroTriageLib.simulation.mr.settings import (
@@ -104,29 +106,31 @@ def test_microbleeds_show_in_t2star_and_are_no_acute_hemorrhage(simulate_mr):
 
 def test_a_large_tumour_displaces_tissue_and_the_truth_says_so(simulate_mr):
     def paint(canvas):
-        center = canvas.anatomy.brain_center_kji + np.array([4.0, 0.0, 14.0])
-        canvas.swellings.append(Swelling(center, 9.0, 17.0))
-        canvas.note("changes", "tumour", center, 3000.0)
-
-    study = simulate_mr(2, paint=paint, roles=("FLAIR",))
-    assert study.truth["mass_effect"]
-    assert study.truth["volume_ml"]["displaced"] > 5.0
-    mask = study.series["FLAIR"].masks["mass_effect"]
-    assert 0.2 < study.truth["series"]["FLAIR"]["mask_ml"]["mass_effect"] / study.truth["volume_ml"]["displaced"] < 2.5
-    assert mask.dtype == np.uint8
-
-
-def test_the_mask_of_mass_effect_holds_the_mass_and_what_it_displaces(simulate_mr):
-    def paint(canvas):
         _add_mass(canvas, "glioma, high grade", "lobar", 18.0)
 
     study = simulate_mr(2, paint=paint, roles=("FLAIR",))
     series, (place,) = study.series["FLAIR"], study.truth["changes_at"]
     mask = series.masks["mass_effect"]
-    grid = series.volume.grid
-    i, j, k = np.rint(grid.lps_to_voxel(np.array(place["at_lps_mm"]))).astype(int)
-    assert study.truth["mass_effect"] and mask[k, j, i], "a mass's own middle is not pushed"
+    i, j, k = np.rint(series.volume.grid.lps_to_voxel(np.array(place["at_lps_mm"]))).astype(int)
+    assert study.truth["mass_effect"] and study.truth["volume_ml"]["displaced"] > 5.0
+    assert mask[k, j, i] and mask.dtype == np.uint8
     assert study.truth["series"]["FLAIR"]["mask_ml"]["mass_effect"] > 4 / 3 * np.pi * 1.8**3
+
+
+def test_the_mask_of_mass_effect_is_what_pushes_and_not_what_is_pushed(simulate_mr):
+    def paint(canvas, press):
+        center = canvas.anatomy.brain_center_kji + np.array([4.0, 0.0, 14.0])
+        canvas.swellings.append(Swelling(center, 9.0, 17.0))
+        box, fraction, _ = canvas.blob(center, np.full(3, 6.0), rough=0.0)
+        canvas.paint(box, fraction, canvas.material(TUMOURS["glioma, high grade"]))
+        if press:
+            canvas.mark(PRESSING, box, fraction)
+
+    masks = [
+        simulate_mr(2, paint=partial(paint, press=press), roles=("FLAIR",)).series["FLAIR"].masks
+        for press in (False, True)
+    ]
+    assert "mass_effect" not in masks[0] and (masks[1]["mass_effect"] <= masks[1]["abnormal"]).all()
 
 
 def test_a_painted_infarct_takes_the_place_of_drawn_findings(simulate_mr):

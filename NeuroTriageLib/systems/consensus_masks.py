@@ -3,8 +3,8 @@
 The mask is where the weighted mean of their probability maps reaches the threshold. Its types are voted: each system
 gives a voxel to the type that its own mask holds there, with its weight. A vote for SDH+EDH counts for whichever of the
 two is present; when both are, for both by half, so that the other systems' votes decide, and the exam's probabilities
-where they are silent. A voxel without a vote takes the type with most votes in its slice, then in the exam, then the
-most probable type.
+where they are silent. A voxel without a vote takes the type with most votes round it, then in its slice, then in the
+exam, then the most probable type.
 """
 
 from __future__ import annotations
@@ -12,12 +12,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import torch
+import torch.nn.functional as F
 
 from ..core.findings import Reading
 from ..core.opinions import SDH_OR_EDH
 from ..core.voxel_probabilities import LEVELS, VoxelCollector, VoxelProbabilities
 
 TIE_BREAK = 1e-3  # how much the exam's probabilities add to a vote: less than any vote; ours
+AROUND_PX = (2, 6, 18)  # how far round a voxel without a vote others' votes are looked for; ours
 
 
 def mask_weights_of(opinions: Sequence[Reading], weights: Mapping[str, float]) -> dict[str, float]:
@@ -97,13 +100,30 @@ def combined_label(
         tallies[k] = np.broadcast_to(votes, (int(bleeding_kji[k].sum()), len(types)))  # (voxels, types)
         total = total + tallies[k].sum(axis=0)
     for k in slices:
-        votes = tallies[k]
+        votes = _heard_around(tallies[k], bleeding_kji[k])
         in_slice = votes.sum(axis=0)
         usual = in_slice if in_slice.any() else total
         silent = votes.sum(axis=1) == 0
         winner = np.where(silent, (usual + prior).argmax(), (votes + prior).argmax(axis=1))
         label[k][bleeding_kji[k]] = values[winner]
     return label
+
+
+def _heard_around(votes: np.ndarray, inside_ji: np.ndarray) -> np.ndarray:
+    """(voxels, types) votes of a slice's mask; voxels without one get those round them, the nearest that there are."""
+    silent = votes.sum(axis=1) == 0
+    if not silent.any() or silent.all():
+        return votes
+    rows, columns = np.nonzero(inside_ji)
+    first = rows.min(), columns.min()
+    field = torch.zeros((votes.shape[1], rows.max() - first[0] + 1, columns.max() - first[1] + 1))
+    field[:, rows - first[0], columns - first[1]] = torch.from_numpy(votes.T.astype(np.float32))
+    heard = votes.copy()
+    for reach in AROUND_PX:
+        around = F.avg_pool2d(field[None], 2 * reach + 1, 1, reach)[0]
+        still = heard.sum(axis=1) == 0
+        heard[still] = around[:, rows[still] - first[0], columns[still] - first[1]].numpy().T
+    return heard
 
 
 def vote_table(own_codes: tuple[str, ...], types: Sequence[str], weight: float) -> np.ndarray:

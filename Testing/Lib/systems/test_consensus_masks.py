@@ -20,6 +20,7 @@ from Testing.Lib.systems.stand_ins import CHANG_CODES, StandIn, consensus, readi
 
 SHAPE = (2, 3, 4)
 IPH, IVH, SDH, EDH, SAH = (n + 1 for n in range(5))
+CODES = CT_HEMORRHAGE_CODES
 WEIGHTS = {"kuo2019": 0.5, "chang2018": 0.5}
 
 
@@ -33,7 +34,7 @@ def chang(label: np.ndarray):
 
 def combine(opinions, shown: dict[str, float], weights=None) -> np.ndarray:
     everywhere = np.ones(SHAPE, bool)
-    return combined_label(opinions, weights or WEIGHTS, everywhere, shown, CT_HEMORRHAGE_CODES)
+    return combined_label(opinions, weights or WEIGHTS, everywhere, shown, CODES)
 
 
 def full(value: int) -> np.ndarray:
@@ -58,6 +59,19 @@ def test_when_both_are_present_the_other_system_decides_voxel_by_voxel_and_else_
     label[:, :, :2] = EDH
     combined = combine((kuo(label), chang(full(2))), {"SDH": 0.9, "EDH": 0.6})
     assert (combined[:, :, :2] == EDH).all() and (combined[:, :, 2:] == SDH).all()
+
+
+def test_a_voxel_that_nobody_gave_a_type_takes_that_of_its_neighbours():
+    label = full(0)
+    label[0, :, :2] = IPH
+    label[0, 1, 3] = SAH
+    combined = combine([kuo(label)], {"IPH": 0.9, "SAH": 0.6})
+    assert combined[0, 1, 2] == IPH, "two columns of it stand beside one voxel"
+    wide = np.zeros((1, 9, 40), np.uint8)
+    wide[0, :, :20], wide[0, 4, 38] = IPH, SAH
+    opinion = reading("kuo2019", {}, label=wide, shape=wide.shape)
+    told = combined_label([opinion], {"kuo2019": 1.0}, np.ones(wide.shape, bool), {"IPH": 0.9, "SAH": 0.6}, CODES)
+    assert (told[0, 3:6, 36:] == SAH).all() and (told[0, :, :22] == IPH).all()
 
 
 def test_a_voxel_that_nobody_gave_a_type_takes_that_of_its_slice_then_of_the_exam_then_the_most_probable():

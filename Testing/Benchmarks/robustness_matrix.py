@@ -21,11 +21,12 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from NeuroTriageLib.core.codes import ANY
+from NeuroTriageLib.evaluation import metrics
 from NeuroTriageLib.evaluation.columns import Columns
 from NeuroTriageLib.evaluation.exam_records import ExamRecord, systems_of
 from NeuroTriageLib.evaluation.metrics import Estimate
 from NeuroTriageLib.evaluation.report import INTERVALS, Evaluation
-from NeuroTriageLib.evaluation.table import Cell, Table
+from NeuroTriageLib.evaluation.table import Table
 from NeuroTriageLib.evaluation.tables import Section, stratum
 from Testing.Benchmarks import simulated_exams
 from Testing.Benchmarks.simulated_exams import NOT_PATIENTS, HeadCtJob, settings_named, stem
@@ -97,25 +98,38 @@ def plan(
 
 
 def matrix_table(records: Sequence[ExamRecord], system: str) -> Table:
-    """AUC and Dice of every cell; one that falls too far below the mean is marked."""
-    rows: list[tuple[Cell, ...]] = []
+    """AUC and Dice of every cell, and how its AUC differs from the mean of all; one that falls too far is marked."""
+    cells: dict[tuple[str, str], Columns] = {}
     for factor in FACTORS:
         for level in FACTORS[factor]:
             here = [r for r in records if (r.conditions["factor"], r.conditions["level"]) == (factor, level.name)]
-            if here:
-                cell = stratum(level.name, Columns.of(here, system, ANY))
-                rows.append((factor, *cell))
-    areas = [row[4].value for row in rows if isinstance(row[4], Estimate)]
-    known = [area for area in areas if not np.isnan(area)]
-    average = float(np.mean(known)) if known else float("nan")
-    marked = [(*row, MARK if area < average - ALLOWED_FALL else "") for row, area in zip(rows, areas, strict=True)]
+            if here:  # by name: the same heads and seeds in the same order in every cell
+                cells[factor, level.name] = Columns.of(sorted(here, key=lambda record: record.exam), system, ANY)
+    rows = [(factor, *stratum(level, c)) for (factor, level), c in cells.items()]
+    areas = np.array([metrics.auc(c.probability, c.present) for c in cells.values()])
+    average = float(np.nanmean(areas)) if np.isfinite(areas).any() else float("nan")
+    against = against_mean(list(cells.values()))
+    marks = [MARK if area < average - ALLOWED_FALL else "" for area in areas]
     return Table(
         f"Robustness of {system}",
-        ("factor", "level", "exams", "with hemorrhage", "AUC", "Dice, mean", "mark"),
-        tuple(marked),
+        ("factor", "level", "exams", "with hemorrhage", "AUC", "Dice, mean", "AUC against the mean", "mark"),
+        tuple((*row, *more) for row, more in zip(rows, zip(against, marks, strict=True), strict=True)),
         f"Any hemorrhage. Mean AUC of all cells {average:.3f}; a cell more than {ALLOWED_FALL:g} below it is marked "
-        f'"{MARK}".',
+        f'"{MARK}". All cells hold the same heads and seeds, which are drawn together for the interval of a '
+        "difference: one that holds 0 may be chance.",
     )
+
+
+def against_mean(cells: Sequence[Columns]) -> list[Estimate]:
+    """AUC of each cell minus the mean of all, exams drawn in pairs; without interval where the cells' exams differ."""
+    areas = np.array([metrics.auc(c.probability, c.present) for c in cells])
+    values = areas - (np.nanmean(areas) if np.isfinite(areas).any() else np.nan)
+    if any(not np.array_equal(c.present, cells[0].present) for c in cells):
+        return [Estimate(float(value)) for value in values]
+    weights = metrics.bootstrap_weights(len(cells[0]))
+    drawn = np.stack([metrics.weighted_auc(c.probability, c.present, weights) for c in cells])  # (cells, R)
+    drawn -= drawn.mean(axis=0)
+    return [metrics.percentile_interval(float(value), row) for value, row in zip(values, drawn, strict=True)]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

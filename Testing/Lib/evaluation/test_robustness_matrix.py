@@ -49,6 +49,8 @@ def test_a_cell_that_falls_more_than_the_allowed_below_the_mean_is_marked():
     rows = program.matrix_table(cells, "fake").to_json()["rows"]
     assert [line["mark"] for line in rows] == ["", "", "", "below"]
     assert row(rows, level="8")["AUC"]["value"] == 0.0 and row(rows, level="1")["AUC"]["value"] == 1.0
+    fall = row(rows, level="8")["AUC against the mean"]
+    assert fall["value"] == fall["low"] == fall["high"] == -0.75, "the same exams are wrong in every draw"
 
 
 def test_a_run_writes_the_matrix(systems, maps, tmp_path):

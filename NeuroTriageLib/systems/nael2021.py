@@ -93,13 +93,11 @@ class Nael2021System:
                     seen = network_input(view, network, self.config)
                     inside = head_mask(view.axial[network.shown_on], view.grid)
                     answer = self._predictor.predict(network.code, seen).within(inside)
-                    if not missing:
-                        answers[network.code] = answer
-                    elif self._is_found(network.code, answer):
-                        answers[network.code] = answer
-                        flags = (*flags, _without(network.code, missing, images))
-                    else:
+                    if missing and not self._is_found(network.code, answer):
                         unseen[network.code] = f"{_why_unseen(missing, images)} {ABSENCE_UNKNOWN}"
+                    else:
+                        answers[network.code] = answer
+                        flags += (_without(network.code, missing, images),) if missing else ()
                 clock.progress("network", (done + 1) / len(self.config.networks))
         with clock.stage("decode"):
             heats = {code: (self._heat(code, answer), _seen_view(code, views).grid) for code, answer in answers.items()}

@@ -18,6 +18,9 @@ from .nael2021_sampler import StudyBatch
 # (x, y, z) into the sagittal order (y, z, x).
 _TO_SAGITTAL = torch.tensor([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]])
 
+BENDS = 5
+"""Places along each axis whose shifts are drawn: one every 50 mm of a head (ours)."""
+
 
 def augmented(
     batch: StudyBatch, network: FindingNetwork, settings: MrAugmentation, rng: np.random.Generator
@@ -27,12 +30,13 @@ def augmented(
     theta = torch.cat([matrix, shift[:, :, None]], dim=2).to(batch.axial)
     turn = _TO_SAGITTAL
     theta_sagittal = torch.cat([turn @ matrix @ turn.T, (shift @ turn.T)[:, :, None]], dim=2).to(batch.axial)
-    moved = _moved(torch.cat([batch.axial, batch.share], dim=1), theta)
+    bend = _bend(len(batch.label), settings, rng).to(batch.axial)
+    moved = _moved(torch.cat([batch.axial, batch.share], dim=1), theta, bend)
     channels = batch.axial.shape[1]
     axial = _intensities(moved[:, :channels], batch.axial_present, network.axial, settings, rng)
     sagittal = batch.sagittal
     if batch.sagittal_present.any():
-        sagittal = _moved(sagittal, theta_sagittal)
+        sagittal = _moved(sagittal, theta_sagittal, bend.permute(0, 1, 4, 2, 3)[:, [1, 2, 0]])
         sagittal = _intensities(sagittal, batch.sagittal_present, network.sagittal, settings, rng)
     return dataclasses.replace(batch, axial=axial, sagittal=sagittal, share=moved[:, channels:])
 
@@ -51,9 +55,17 @@ def _movement(count: int, settings: MrAugmentation, rng: np.random.Generator) ->
     return torch.from_numpy(matrix.astype(np.float32)), torch.from_numpy(shift.astype(np.float32))
 
 
-def _moved(images: Tensor, theta: Tensor) -> Tensor:
-    """(b, c, ...) sampled at moved places; zero beyond the box."""
+def _bend(count: int, settings: MrAugmentation, rng: np.random.Generator) -> Tensor:
+    """(b, 3, z, y, x) shifts along x, y, z at BENDS places along each axis, in half boxes."""
+    reach = 2 * settings.bend  # a half box is half an image
+    return torch.from_numpy(rng.uniform(-reach, reach, (count, 3, BENDS, BENDS, BENDS)).astype(np.float32))
+
+
+def _moved(images: Tensor, theta: Tensor, bend: Tensor) -> Tensor:
+    """(b, c, ...) sampled at moved and bent places; zero beyond the box."""
     grid = F.affine_grid(theta, list(images.shape), align_corners=False)
+    fine = F.interpolate(bend, size=images.shape[2:], mode="trilinear", align_corners=True)
+    grid = grid + fine.permute(0, 2, 3, 4, 1)
     return F.grid_sample(images, grid, padding_mode="zeros", align_corners=False)
 
 

@@ -51,6 +51,7 @@ class MrAugmentation:
         rotation_deg: largest rotation in plane to both sides.
         scale: smallest and largest zoom.
         gain: largest relative change of each weighted contrast's intensities; ADC is a physical unit and has none.
+        bend: largest smooth shift of places along each axis as a share of the image, so that no head is known by heart.
     """
 
     shift: float = 0.08  # Nael 2021: translation; how far is not stated, ours
@@ -60,6 +61,7 @@ class MrAugmentation:
     rotation_deg: float = 0.0
     scale: tuple[float, float] = (1.0, 1.0)
     gain: float = 0.0
+    bend: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -137,7 +139,7 @@ COMPACT_TRAINING = Nael2021Training(
     keep_required=0.7,
     positive_weight=10.0,
     lfe_weight=None,
-    augmentation=MrAugmentation(rotation_deg=8.0, scale=(0.92, 1.08), gain=0.15),
+    augmentation=MrAugmentation(rotation_deg=8.0, scale=(0.92, 1.08), gain=0.15, bend=0.025),
     average_decay=0.995,
     minutes=240.0,
     bfloat16=True,

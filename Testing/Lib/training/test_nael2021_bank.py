@@ -184,9 +184,10 @@ def place(array: torch.Tensor, sizes: tuple[float, ...]) -> np.ndarray:
     return np.array([np.average(axis, weights=s) / n for axis, s, n in zip(axes, sums, sizes, strict=True)])
 
 
-def test_a_study_is_moved_and_mirrored_alike_in_contours_and_both_orientations():
+@pytest.mark.parametrize("bend", [0.0, 0.08])
+def test_a_study_is_moved_mirrored_and_bent_alike_in_contours_and_both_orientations(bend):
     network, batch = marked_batch("abnormal")
-    settings = MrAugmentation(shift=0.1, shift_slices=0.1, mirror=1.0, noise=0.0, rotation_deg=10.0)
+    settings = MrAugmentation(shift=0.1, shift_slices=0.1, mirror=1.0, noise=0.0, rotation_deg=10.0, bend=bend)
     moved = augmented(batch, network, settings, np.random.default_rng(5))
     z, y, x = place(moved.axial[0, 0], TINY.shape_dhw)
     assert np.allclose(place(moved.share[0, 0], TINY.shape_dhw), (z, y, x), atol=1e-4)
@@ -194,6 +195,8 @@ def test_a_study_is_moved_and_mirrored_alike_in_contours_and_both_orientations()
     assert np.allclose((zs, ys, xs), (z, y, x), atol=0.03)
     before = place(batch.axial[0, 0], TINY.shape_dhw)
     assert abs(x - before[2]) > 0.1  # the other side of the head
+    straight = augmented(batch, network, dataclasses.replace(settings, bend=0.0), np.random.default_rng(5))
+    assert torch.equal(moved.axial, straight.axial) == (bend == 0.0)
 
 
 def test_noise_is_added_to_what_is_there_and_stays_in_range():

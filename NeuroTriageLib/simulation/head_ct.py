@@ -39,6 +39,9 @@ HIDDEN_ABOVE_HU = 150.0
 LEAST_MIMIC_MM3 = 2.0
 """A mimic or change of which less can be seen is not named in truth (ours)."""
 
+TILT, POSE, WARP, IMAGE = range(11, 15)
+"""Parts of an exam that are drawn afresh: settings that differ in one thing give exams that differ in that alone."""
+
 # How bleedings come together (ours, after the mixture in public sets: about half show one type).
 PATTERNS: tuple[tuple[tuple[str, ...], float], ...] = (
     (("IPH",), 0.26),
@@ -95,6 +98,7 @@ def simulate_head_ct(
         canvas.truth = {"seed": seed, "anatomy": anatomy.name, "lesions": []}
         canvas.truth["allowed"] = settings.types
         pose, stack, acquired = _paint_and_acquire(canvas, settings, paint_blood)
+        canvas.draw_afresh(IMAGE)
         hu = finish_image(canvas, acquired.hu, stack, settings).round().to(torch.int16).cpu().numpy()
         label = _label(acquired, stack)
         truth = _truth(canvas, stack, label, settings) | _places(canvas, acquired, pose, stack)
@@ -117,9 +121,12 @@ def _paint_and_acquire(
     elif settings.types and canvas.chance(settings.positive_probability):
         _add_blood(canvas, settings)
     add_mimics(canvas, settings)
+    canvas.draw_afresh(TILT)
     tilt_deg = draw_tilt(canvas.rng, settings)
+    canvas.draw_afresh(POSE)
     pose = draw_pose(canvas.anatomy, tilt_deg, canvas.rng, settings)
     stack = draw_stack(canvas.anatomy, pose, tilt_deg, canvas.rng, settings)
+    canvas.draw_afresh(WARP)
     return pose, stack, acquire(canvas, pose, stack, canvas.uniform(settings.warp_mm))
 
 

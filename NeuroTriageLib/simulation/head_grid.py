@@ -62,6 +62,7 @@ class HeadGrid:
 
     def __init__(self, anatomy: Anatomy, seed: int, device: torch.device) -> None:
         self.anatomy, self.device = anatomy, device
+        self.seed = seed
         self.rng = np.random.default_rng(seed)
         self.shape = anatomy.shape_kji
         self.tissue = self._tensor(anatomy.tissue)
@@ -80,6 +81,10 @@ class HeadGrid:
     def field(self, name: str) -> torch.Tensor:
         """A field of the anatomy (depth, falx_distance, ...) as a tensor."""
         return self._tensor(getattr(self.anatomy, name))
+
+    def draw_afresh(self, part: int) -> None:
+        """What is drawn from here on is the same whatever was drawn before: with a clip or without one, the scan is."""
+        self.rng = np.random.default_rng([self.seed, part])
 
     def uniform(self, low_high: tuple[float, float]) -> float:
         """One number from a range."""

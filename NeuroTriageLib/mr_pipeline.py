@@ -56,7 +56,8 @@ class _Told:
     def exam(self, contrast: str, image: MrImage, answer: StudyReading, unseen: tuple[Finding, ...]) -> ExamResult:
         """The answer on one series."""
         reading = answer.readings.get(contrast)
-        findings = unseen if reading is None else (*measure(reading, image.volume.grid)[0], *unseen)
+        seen = () if reading is None else measure(reading, image.volume.grid)[0]
+        findings = (*(replace(item, reason=answer.asserted.get(item.code, item.reason)) for item in seen), *unseen)
         return ExamResult(
             volume=image.volume,
             input=self.input,

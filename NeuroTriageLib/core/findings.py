@@ -188,7 +188,7 @@ class Finding:
         components: number of 26-connected parts of the mask; None from a system that draws no mask.
         key_slice: index k (from 0) of the slice to look at first; None when not found.
         size_class: large > 25 mL, medium 5-25, small 0.01-5, punctate < 0.01 (Chang 2018); None without a mask.
-        reason: why it could not be looked at, "" otherwise.
+        reason: why it could not be looked at, or what it was found without; "" otherwise.
         doubt: of a consensus the standard deviation 0-0.5 of the systems' probabilities; None of fewer than two.
         agreement: of a consensus "agree" or "split": do the systems' own answers differ; None likewise.
         slices: indices k of the slices in which the mask holds it, () when not found; None from a system that draws no

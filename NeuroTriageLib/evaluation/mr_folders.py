@@ -138,7 +138,7 @@ def _answers(folder: Path, truth: _Truth) -> dict[str, SystemAnswer]:
         for row in rows:
             seconds.setdefault(row["system"], taken)
             known = groups.setdefault(row["system"], {})
-            if row["status"] == "could_not_look":
+            if row["status"] == "could_not_look" or row.get("reason"):  # or asserted where absence is not told
                 continue
             mask = None if label is None or row["volume_ml"] is None else label == values.get(row["code"], 256)
             known[row["code"]] = _answer(row, mask, truth.mask(contrast, row["code"], grid), grid)

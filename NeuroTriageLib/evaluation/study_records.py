@@ -36,6 +36,8 @@ def _answer(told: StudyReading, known: LabelledMr, truth: dict[str, GroupTruth])
     for contrast, reading in told.readings.items():
         grid = known.images[contrast].volume.grid
         for value, code in enumerate(reading.codes, start=1):
+            if code in told.asserted:
+                continue
             groups[code] = GroupAnswer(reading.probability[code], reading.is_present(code))
             if code == ABNORMAL or code not in truth:
                 continue

@@ -29,6 +29,8 @@ from .pack_weights import load_weights
 ABSENCE_UNKNOWN = "Nothing was found in the other series, which does not exclude it."
 """Said of a finding that may be asserted without a required contrast, but not excluded."""
 
+FOUND_WITHOUT = "Found without what it should be looked for in."
+
 
 class Nael2021System:
     """Settings, networks and calibration of one model pack on one device; made by from_pack.
@@ -80,6 +82,7 @@ class Nael2021System:
             scaled, flags = self._scaled(images)
             views = self._views(scaled)
         answers: dict[str, NetworkAnswer] = {}
+        asserted: dict[str, str] = {}
         absent = [code for code in MR_CODES if code not in self.codes]
         unseen = dict.fromkeys(absent, f"The model pack {self.pack.identity.name} has no network for it.")
         with clock.stage("network"):
@@ -97,13 +100,18 @@ class Nael2021System:
                         unseen[network.code] = f"{_why_unseen(missing, images)} {ABSENCE_UNKNOWN}"
                     else:
                         answers[network.code] = answer
-                        flags += (_without(network.code, missing, images),) if missing else ()
+                        if missing:
+                            asserted[network.code] = f"{FOUND_WITHOUT} {_why_unseen(missing, images)}"
                 clock.progress("network", (done + 1) / len(self.config.networks))
         with clock.stage("decode"):
             heats = {code: (self._heat(code, answer), _seen_view(code, views).grid) for code, answer in answers.items()}
             readings = self._readings(answers, heats, images)
             further = self._further_heatmaps(heats, views, images, set(readings))
-        return StudyReading(readings, unseen, further, flags, clock.seconds)
+        flags += tuple(
+            QualityFlag("required_contrast_missing", f"{FINDING_CODES[code].name}: {why[0].lower()}{why[1:]}")
+            for code, why in asserted.items()
+        )
+        return StudyReading(readings, unseen, asserted, further, flags, clock.seconds)
 
     def views_of(self, images: Mapping[str, MrImage]) -> dict[str, MrView]:
         """Reference contrast -> what the networks of that reference see of a study."""
@@ -239,13 +247,6 @@ def _why_unseen(missing: tuple[str, ...], images: Mapping[str, MrImage]) -> str:
     parts += [f"its {' and '.join(unusable)} images cannot be used"] if unusable else []
     text = ", and ".join(parts)
     return f"{text[0].upper()}{text[1:]}."
-
-
-def _without(code: str, missing: tuple[str, ...], images: Mapping[str, MrImage]) -> QualityFlag:
-    """What is to be said of a finding that was seen although a required contrast is missing."""
-    why = _why_unseen(missing, images)
-    name = FINDING_CODES[code].name
-    return QualityFlag("required_contrast_missing", f"{name}: found without what it should be looked for in. {why}")
 
 
 def _shown_heat(maps: Mapping[str, np.ndarray], codes: tuple[str, ...], found: list[str]) -> np.ndarray:

@@ -82,6 +82,8 @@ def _answer(
     for contrast, reading in told.readings.items():
         grid = images[contrast].volume.grid
         for value, code in enumerate(reading.codes, start=1):
+            if code in told.asserted:
+                continue
             called = reading.probability[code] >= reading.threshold[code]
             groups[code] = GroupAnswer(reading.probability[code], bool(called))
             if code not in CRITICAL_CODES:

@@ -14,7 +14,7 @@ import numpy as np
 import qt
 
 from NeuroTriageLib.core.codes import ANY, CT_HEMORRHAGE_CODES, MR_CODES
-from NeuroTriageLib.core.findings import ExamResult, Finding, Reading
+from NeuroTriageLib.core.findings import ExamResult, Finding, Reading, Status
 from NeuroTriageLib.core.midline import MidlinePoints, MidlineShift
 from NeuroTriageLib.measurements.midline_shift import measure_midline_shift
 from NeuroTriageLib.measurements.volume import slice_of_largest_area
@@ -347,14 +347,16 @@ class Review:
         by_model = by_model and (item.code == ANY or item.code in MR_CODES or self._any_is_present())
         found = volume_ml > 0 or (by_model and not self.state.hand_edited)
         key_slice = slice_of_largest_area(slice_areas(self._counts, item.code)) if volume_ml else None
+        asserted = item.status == "found" and bool(item.reason)  # its absence cannot be told
+        absent: Status = "could_not_look" if asserted and not rejected else "not_found"
         return replace(
             item,
-            status="found" if found else "not_found",
+            status="found" if found else absent,
             threshold=threshold,
             volume_ml=None if item.volume_ml is None and not volume_ml else volume_ml,
             components=item.components if not self.mask.exists else None,
             key_slice=key_slice if key_slice is not None else (item.key_slice if found else None),
-            reason="" if found else item.reason,
+            reason="" if found and not asserted else item.reason,
         )
 
     def _any_is_present(self) -> bool:

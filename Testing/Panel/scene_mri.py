@@ -193,7 +193,13 @@ def test_what_could_not_be_looked_at_is_said_with_its_reason(tmp_path):
     review = read(widget)
     status = {item.code: item.status for item in review.findings()}
     assert status["acute_infarct"] == "could_not_look" and status["mass_effect"] == "found"
-    assert widget.ui.statusLabel.text.startswith("Found: mass effect. Not assessed: abnormal brain, acute infarct,")
+    text = widget.ui.statusLabel.text
+    assert text.startswith("Found: ") and ". Not assessed: acute infarct, " in text, text
+    found = next(item for item in review.findings() if item.code == "abnormal")
+    assert found.status == "found" and "ADC" in found.reason, "without diffusion it is asserted, and says so"
+    review.move_threshold("abnormal", 1.0)
+    raised = next(item for item in review.findings() if item.code == "abnormal")
+    assert raised.status == "could_not_look" and raised.reason == found.reason
     select(widget, "acute_infarct")
     assert "not assessed" in widget.ui.opinionsLabel.text and "ADC" in widget.ui.opinionsLabel.text
 

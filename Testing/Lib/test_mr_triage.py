@@ -182,7 +182,7 @@ def test_movement_between_series_is_flagged_and_a_head_elsewhere_is_not_used(sys
     image.SetOrigin((900.0, 0.0, 0.0))
     SimpleITK.WriteImage(image, str(folder / "TRACE.nii.gz"))
     results = triage_input(folder, Readers(None, lambda: system))
-    assert "contrast_unusable" in [flag.code for flag in results[0].quality]
+    assert [flag.code for flag in results[0].quality] == ["contrast_unusable", "required_contrast_missing"]
     status = {finding.code: finding.status for result in results for finding in result.findings}
     assert status["acute_infarct"] == "could_not_look" and status["mass_effect"] == "found"
 

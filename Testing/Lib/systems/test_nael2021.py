@@ -82,7 +82,7 @@ def test_the_reason_names_the_contrast_that_is_missing_or_unusable(system):
     assert answer.unseen["acute_infarct"] == (
         "The study holds no trace-weighted images, and its ADC images cannot be used."
     )
-    assert "contrast_unusable" in [flag.code for flag in answer.flags]
+    assert [flag.code for flag in answer.flags] == ["contrast_unusable", "required_contrast_missing"]
 
 
 def test_contrasts_that_are_there_are_not_called_unusable_where_the_reference_is_missing(system):
